@@ -1,0 +1,176 @@
+use super::ClaimPath;
+use serde_json::{Map, Value};
+
+/// What a token can say of a caller's rights; each kind is read from claims of the issuer's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Authority {
+    /// Delegated rights (RFC 6749 section 3.3); default claims `scope` and `scp`.
+    Scopes,
+    /// Roles; default claim `roles` (RFC 9068 section 2.2.3.1).
+    Roles,
+    /// Permissions; default claim `permissions`.
+    Permissions,
+    /// Groups; default claim `groups` (RFC 9068 section 2.2.3.1).
+    Groups,
+}
+
+/// Which claims an issuer's scopes, roles, permissions and groups are read from.
+///
+/// A claim may be an array of strings or one string. One string holds one value, but for scopes, where it is a list
+/// separated by single spaces (RFC 6749 section 3.3; a tab or a no-break space separates nothing).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorityMapping {
+    scopes: Vec<ClaimPath>,
+    roles: Vec<ClaimPath>,
+    permissions: Vec<ClaimPath>,
+    groups: Vec<ClaimPath>,
+}
+
+impl AuthorityMapping {
+    pub(crate) fn set(&mut self, authority: Authority, paths: Vec<ClaimPath>) {
+        match authority {
+            Authority::Scopes => self.scopes = paths,
+            Authority::Roles => self.roles = paths,
+            Authority::Permissions => self.permissions = paths,
+            Authority::Groups => self.groups = paths,
+        }
+    }
+
+    pub(crate) fn read(&self, claims: &Map<String, Value>) -> Authorities {
+        let read = |paths: &[ClaimPath], spaced| read_all(paths, claims, spaced);
+        Authorities {
+            scopes: read(&self.scopes, true),
+            roles: read(&self.roles, false),
+            permissions: read(&self.permissions, false),
+            groups: read(&self.groups, false),
+        }
+    }
+}
+
+impl Default for AuthorityMapping {
+    fn default() -> Self {
+        let top = |names: &[&str]| names.iter().filter_map(|name| name.parse().ok()).collect();
+        Self {
+            scopes: top(&["scope", "scp"]),
+            roles: top(&["roles"]),
+            permissions: top(&["permissions"]),
+            groups: top(&["groups"]),
+        }
+    }
+}
+
+/// The caller's rights as read; `None` is "the token does not say", which is not the same as "has none".
+#[derive(Clone, Default)]
+pub(crate) struct Authorities {
+    scopes: Option<Vec<Box<str>>>,
+    roles: Option<Vec<Box<str>>>,
+    permissions: Option<Vec<Box<str>>>,
+    groups: Option<Vec<Box<str>>>,
+}
+
+impl Authorities {
+    pub(crate) fn listed(&self, authority: Authority) -> Option<&[Box<str>]> {
+        match authority {
+            Authority::Scopes => self.scopes.as_deref(),
+            Authority::Roles => self.roles.as_deref(),
+            Authority::Permissions => self.permissions.as_deref(),
+            Authority::Groups => self.groups.as_deref(),
+        }
+    }
+}
+
+/// The union of the claims that are there; nothing known if one of them cannot be read or was cut off.
+fn read_all(paths: &[ClaimPath], claims: &Map<String, Value>, spaced: bool) -> Option<Vec<Box<str>>> {
+    let mut known = None;
+    for path in paths {
+        if is_cut_off(claims, path.claim()) {
+            return None;
+        }
+        if let Some(value) = path.find(claims) {
+            known.get_or_insert_with(Vec::new).extend(read_one(value, spaced)?);
+        }
+    }
+    known
+}
+
+fn read_one(value: &Value, spaced: bool) -> Option<Vec<Box<str>>> {
+    match value {
+        Value::String(list) if spaced => {
+            Some(list.split(' ').filter(|item| !item.is_empty()).map(Into::into).collect())
+        }
+        Value::String(one) => Some(vec![one.as_str().into()]),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(Into::into)).collect(),
+        _ => None,
+    }
+}
+
+/// A claim that the issuer left out because it lives elsewhere (OpenID Connect Core section 5.6.2; Entra's group
+/// overage is announced so).
+pub(super) fn is_cut_off(claims: &Map<String, Value>, name: &str) -> bool {
+    match claims.get("_claim_names") {
+        None => false,
+        Some(Value::Object(names)) => names.contains_key(name),
+        // Something was left out, and we cannot read what.
+        Some(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(claims: Value, authority: Authority) -> Option<Vec<Box<str>>> {
+        let authorities = AuthorityMapping::default().read(claims.as_object().unwrap());
+        authorities.listed(authority).map(<[_]>::to_vec)
+    }
+
+    fn list(items: &[&str]) -> Option<Vec<Box<str>>> {
+        Some(items.iter().map(|item| (*item).into()).collect())
+    }
+
+    #[test]
+    fn scopes_come_as_a_string_or_an_array_under_either_name() {
+        for claims in [
+            json!({"scope": "a b"}),
+            json!({"scope": ["a", "b"]}),
+            json!({"scp": "a b"}),
+            json!({"scp": ["a", "b"]}),
+            json!({"scope": "a", "scp": ["b"]}),
+        ] {
+            assert_eq!(read(claims.clone(), Authority::Scopes), list(&["a", "b"]), "{claims}");
+        }
+    }
+
+    #[test]
+    fn only_a_space_separates_scopes() {
+        for text in ["a\tb", "a\u{a0}b", "a\nb", "a,b"] {
+            assert_eq!(read(json!({"scope": text}), Authority::Scopes), list(&[text]));
+        }
+    }
+
+    #[test]
+    fn a_role_with_a_space_is_one_role() {
+        assert_eq!(read(json!({"roles": "head clerk"}), Authority::Roles), list(&["head clerk"]));
+    }
+
+    #[test]
+    fn absent_and_unreadable_are_unknown_and_empty_is_known() {
+        assert_eq!(read(json!({}), Authority::Roles), None);
+        assert_eq!(read(json!({"roles": null}), Authority::Roles), None);
+        assert_eq!(read(json!({"roles": {"a": 1}}), Authority::Roles), None);
+        assert_eq!(read(json!({"roles": ["a", 1]}), Authority::Roles), None);
+        assert_eq!(read(json!({"scope": "a", "scp": 1}), Authority::Scopes), None);
+        assert_eq!(read(json!({"roles": []}), Authority::Roles), list(&[]));
+        assert_eq!(read(json!({"scope": ""}), Authority::Scopes), list(&[]));
+    }
+
+    #[test]
+    fn a_claim_that_was_cut_off_is_unknown_even_when_part_of_it_is_there() {
+        for names in [json!({"groups": "src1"}), json!("garbage")] {
+            let claims = json!({"groups": ["a"], "_claim_names": names});
+            assert_eq!(read(claims, Authority::Groups), None);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use super::{Authorities, Authority, ClaimMap, ClaimPath, authorities::is_cut_off};
+use serde_json::Value;
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// The verified caller: registered claims, scopes, roles, permissions and groups; what policies read.
+///
+/// A clone costs one reference count. `Debug` shows no claim's value.
+#[derive(Clone)]
+pub struct Principal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registered: Registered,
+    authorities: Authorities,
+    claims: ClaimMap,
+}
+
+/// The registered claims (RFC 7519 section 4.1, RFC 8693 section 4.3) as the rules have found them good.
+#[derive(Clone)]
+pub(crate) struct Registered {
+    pub(crate) issuer: Arc<str>,
+    pub(crate) subject: Option<Box<str>>,
+    pub(crate) audiences: Vec<Box<str>>,
+    pub(crate) client: Option<Box<str>>,
+    pub(crate) token_id: Option<Box<str>>,
+    pub(crate) expires_at: Duration,
+    pub(crate) issued_at: Option<Duration>,
+}
+
+impl Principal {
+    pub(crate) fn new(registered: Registered, authorities: Authorities, claims: ClaimMap) -> Self {
+        Self { inner: Arc::new(Inner { registered, authorities, claims }) }
+    }
+
+    /// `sub` (RFC 7519 section 4.1.2); unique within the issuer only.
+    pub fn subject(&self) -> Option<&str> {
+        self.inner.registered.subject.as_deref()
+    }
+
+    /// `iss` (RFC 7519 section 4.1.1): one of the trusted issuers.
+    pub fn issuer(&self) -> &str {
+        &self.inner.registered.issuer
+    }
+
+    /// `aud` (RFC 7519 section 4.1.3), in the token's order.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        self.inner.registered.audiences.iter().map(AsRef::as_ref)
+    }
+
+    /// The client that the token was issued to: `client_id` (RFC 9068), or `azp`, `cid`, `appid` where an issuer
+    /// writes those instead.
+    pub fn client(&self) -> Option<&str> {
+        self.inner.registered.client.as_deref()
+    }
+
+    /// `jti` (RFC 7519 section 4.1.7).
+    pub fn token_id(&self) -> Option<&str> {
+        self.inner.registered.token_id.as_deref()
+    }
+
+    /// When the token ends (`exp`, leeway not added).
+    pub fn expires_at(&self) -> SystemTime {
+        UNIX_EPOCH + self.inner.registered.expires_at
+    }
+
+    /// When the token was issued (`iat`), if it says so.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.inner.registered.issued_at.map(|at| UNIX_EPOCH + at)
+    }
+
+    /// The granted scopes (RFC 6749 section 3.3), in the token's order.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.items(Authority::Scopes)
+    }
+
+    /// The caller's roles, by the issuer's mapping.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.items(Authority::Roles)
+    }
+
+    /// The caller's permissions, by the issuer's mapping.
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.items(Authority::Permissions)
+    }
+
+    /// The caller's groups, by the issuer's mapping. A token whose groups were cut off shows none here; a policy
+    /// tells "none" from "unknown".
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.items(Authority::Groups)
+    }
+
+    /// Whether this scope was granted, compared whole.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|had| had == scope)
+    }
+
+    /// Whether the caller has this role.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles().any(|had| had == role)
+    }
+
+    /// Whether the caller has this permission.
+    pub fn has_permission(&self, permission: &str) -> bool {
+        self.permissions().any(|had| had == permission)
+    }
+
+    /// Whether the caller is in this group.
+    pub fn has_group(&self, group: &str) -> bool {
+        self.groups().any(|had| had == group)
+    }
+
+    /// A claim's value; `None` also where the path is no [`ClaimPath`].
+    pub fn claim(&self, path: &str) -> Option<&Value> {
+        self.claim_at(&path.parse().ok()?)
+    }
+
+    /// All claims of the token, by name.
+    pub fn claims(&self) -> &ClaimMap {
+        &self.inner.claims
+    }
+
+    pub(crate) fn claim_at(&self, path: &ClaimPath) -> Option<&Value> {
+        path.find(&self.inner.claims)
+    }
+
+    /// What the token says of one kind of right; `None` where it does not say (absent, unreadable, cut off).
+    pub(crate) fn listed(&self, authority: Authority) -> Option<&[Box<str>]> {
+        self.inner.authorities.listed(authority)
+    }
+
+    /// Whether the issuer announced that it left this claim out.
+    pub(crate) fn is_cut_off(&self, claim: &str) -> bool {
+        is_cut_off(&self.inner.claims, claim)
+    }
+
+    fn items(&self, authority: Authority) -> impl Iterator<Item = &str> {
+        self.listed(authority).unwrap_or_default().iter().map(AsRef::as_ref)
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal").field("claims", &self.inner.claims).finish_non_exhaustive()
+    }
+}

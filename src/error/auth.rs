@@ -1,0 +1,128 @@
+use super::Reason;
+use http::StatusCode;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+/// A refused request.
+///
+/// [`kind`](AuthError::kind) decides status and challenge; [`reason`](AuthError::reason) is for the operator.
+/// Neither the error nor its `Debug` holds a token or a claim's value.
+#[derive(Clone)]
+pub struct AuthError {
+    reason: Reason,
+    // Boxed: a refusal without extras, the flood case, stays two words.
+    extra: Option<Box<Extra>>,
+}
+
+#[derive(Clone, Default)]
+struct Extra {
+    scopes: Vec<Arc<str>>,
+    retry_after: Option<Duration>,
+}
+
+/// The class of a refusal: what the client may know, and what decides the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthErrorKind {
+    /// No credentials: 401 with a bare challenge.
+    MissingToken,
+    /// Malformed credentials: 400 `invalid_request`.
+    InvalidRequest,
+    /// A token that is refused: 401 `invalid_token`.
+    InvalidToken,
+    /// A good token that may not do this: 403 `insufficient_scope`.
+    InsufficientScope,
+    /// We have no usable keys for a trusted issuer: 503 with `Retry-After`.
+    Unavailable,
+    /// The program is wired wrong: 500; the log says what was forgotten.
+    Misconfigured,
+}
+
+impl AuthError {
+    pub(crate) fn new(reason: Reason) -> Self {
+        Self { reason, extra: None }
+    }
+
+    /// A refusal that tells the client which scopes it needs.
+    pub(crate) fn with_scopes(mut self, scopes: Vec<Arc<str>>) -> Self {
+        if !scopes.is_empty() {
+            self.extra.get_or_insert_default().scopes = scopes;
+        }
+        self
+    }
+
+    /// Our own outage; `retry_after` is when trying again makes sense.
+    pub(crate) fn unavailable(retry_after: Duration) -> Self {
+        let extra = Extra { retry_after: Some(retry_after), ..Extra::default() };
+        Self { reason: Reason::KeysUnavailable, extra: Some(Box::new(extra)) }
+    }
+
+    /// The class of the refusal.
+    pub fn kind(&self) -> AuthErrorKind {
+        self.reason.kind()
+    }
+
+    /// The rule that refused, for logs and metrics; not for the client.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The status that this refusal is answered with.
+    pub fn status(&self) -> StatusCode {
+        match self.kind() {
+            AuthErrorKind::MissingToken | AuthErrorKind::InvalidToken => StatusCode::UNAUTHORIZED,
+            AuthErrorKind::InvalidRequest => StatusCode::BAD_REQUEST,
+            AuthErrorKind::InsufficientScope => StatusCode::FORBIDDEN,
+            AuthErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            AuthErrorKind::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The scopes that would have served, where a policy asked for some.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.extra.iter().flat_map(|extra| extra.scopes.iter().map(AsRef::as_ref))
+    }
+
+    /// When to try again, for [`AuthErrorKind::Unavailable`]; at least one second.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let wanted = self.extra.as_ref()?.retry_after?;
+        Some(wanted.max(Duration::from_secs(1)))
+    }
+
+    /// The sentence the client may read: one of a short fixed list, the same for many reasons.
+    pub fn description(&self) -> Option<&'static str> {
+        self.reason.wire()
+    }
+}
+
+impl From<Reason> for AuthError {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
+
+impl fmt::Debug for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("AuthError");
+        out.field("kind", &self.kind()).field("reason", &self.reason.id());
+        if let Some(after) = self.retry_after() {
+            out.field("retry_after", &after);
+        }
+        out.finish_non_exhaustive()
+    }
+}
+
+/// The class in words, for whoever shows it; the reason is left to the log.
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind() {
+            AuthErrorKind::MissingToken => "no access token",
+            AuthErrorKind::InvalidRequest => "malformed credentials",
+            AuthErrorKind::InvalidToken => "access token refused",
+            AuthErrorKind::InsufficientScope => "access token does not permit this",
+            AuthErrorKind::Unavailable => "keys of the issuer are unavailable",
+            AuthErrorKind::Misconfigured => "authentication is wired wrong",
+        })
+    }
+}
+
+impl Error for AuthError {}

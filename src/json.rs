@@ -1,0 +1,135 @@
+//! JSON and base64url as tokens and keys need them: strict, bounded, and the same everywhere.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// Deeper than any claim set, key set or header that a server has been seen to send.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// base64url without padding, canonical: trailing bits must be zero (the engine's default).
+pub(crate) fn decode_base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Whether brackets nest at most [`MAX_DEPTH`] deep. Counted on the bytes, before anything is built from them.
+pub(crate) fn is_shallow(json: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for &byte in json {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return false;
+        }
+    }
+    true
+}
+
+/// Why a JSON object was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ObjectError {
+    /// Not JSON, not an object, or not UTF-8.
+    Malformed,
+    /// A member is there twice.
+    Duplicate,
+    /// Nested too deep.
+    TooDeep,
+}
+
+/// Reads one JSON object, all members, refusing a member named twice at the top level.
+pub(crate) fn read_object(json: &[u8]) -> Result<Map<String, Value>, ObjectError> {
+    if !is_shallow(json) {
+        return Err(ObjectError::TooDeep);
+    }
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let mut duplicate = false;
+    let object = reader
+        .deserialize_map(ObjectVisitor { duplicate: &mut duplicate })
+        .and_then(|object| reader.end().map(|()| object));
+    match object {
+        Ok(object) => Ok(object),
+        Err(_) if duplicate => Err(ObjectError::Duplicate),
+        Err(_) => Err(ObjectError::Malformed),
+    }
+}
+
+/// Reads a typed value from bytes that were already found shallow.
+pub(crate) fn read_typed<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    serde_json::from_slice(json).ok()
+}
+
+struct ObjectVisitor<'a> {
+    duplicate: &'a mut bool,
+}
+
+impl<'de> Visitor<'de> for ObjectVisitor<'_> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object without duplicate members")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, value)) = access.next_entry::<String, Value>()? {
+            if object.insert(name, value).is_some() {
+                *self.duplicate = true;
+                return Err(A::Error::custom("duplicate member"));
+            }
+        }
+        Ok(object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_read_and_anything_else_is_malformed() {
+        assert_eq!(read_object(br#"{"a":1}"#).unwrap()["a"], 1);
+        for bad in [&b"[]"[..], b"1", b"", b"{", b"{}{}", b"\xEF\xBB\xBF{}", b"{\"a\":\"\xFF\"}"] {
+            assert_eq!(read_object(bad), Err(ObjectError::Malformed), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_member_named_twice_is_refused_also_when_one_name_is_escaped() {
+        assert_eq!(read_object(br#"{"a":1,"a":1}"#), Err(ObjectError::Duplicate));
+        assert_eq!(read_object(br#"{"iss":1,"\u0069ss":1}"#), Err(ObjectError::Duplicate));
+    }
+
+    #[test]
+    fn depth_is_bounded_and_brackets_in_strings_do_not_count() {
+        let nest = |n: usize| format!("{}1{}", r#"{"a":"#.repeat(n), "}".repeat(n));
+        assert!(read_object(nest(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(read_object(nest(MAX_DEPTH + 1).as_bytes()), Err(ObjectError::TooDeep));
+        assert!(read_object(format!(r#"{{"a":"{}\""}}"#, "[".repeat(99)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn base64url_is_canonical_and_unpadded() {
+        assert_eq!(decode_base64url("AQAB"), Some(vec![1, 0, 1]));
+        for bad in ["AQ==", "A", "AR", "A+/A", "AQ AB", "AQAB\n"] {
+            assert_eq!(decode_base64url(bad), None, "{bad}");
+        }
+    }
+}
