@@ -1,0 +1,146 @@
+use super::{AuthenticateLayer, ResponseFuture};
+use crate::{
+    challenge::{EmptyBody, Render},
+    claims::{Caller, ClaimMap, Claims, Mark, Principal},
+    error::{AuthError, Reason},
+    observe,
+    verify::{Begun, Verification},
+};
+use http::{Extensions, Request, Response};
+use serde::de::DeserializeOwned;
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// The service that [`AuthenticateLayer`] makes.
+pub struct Authenticate<S, T = ClaimMap, R = EmptyBody> {
+    inner: S,
+    layer: AuthenticateLayer<T, R>,
+}
+
+/// What is to become of a request.
+enum Course<T> {
+    Admit(Claims<T>),
+    Anonymous,
+    Refuse(AuthError),
+    Wait(Verification<T>),
+}
+
+impl<S, T, R> Authenticate<S, T, R> {
+    pub(super) fn new(inner: S, layer: AuthenticateLayer<T, R>) -> Self {
+        Self { inner, layer }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the inner service out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, T, R> Authenticate<S, T, R>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    /// The decision, as far as it can be made without waiting.
+    fn decide<B>(&self, request: &Request<B>) -> Course<T> {
+        let settings = &self.layer.settings;
+        let refuse = |reason: Reason| {
+            let error = AuthError::new(reason);
+            observe::refused(&error, observe::Looks::default);
+            Course::Refuse(error)
+        };
+        match settings.sources.find(request.headers()) {
+            Err(reason) => refuse(reason),
+            Ok(None) if settings.optional => Course::Anonymous,
+            Ok(None) => refuse(Reason::MissingToken),
+            Ok(Some(token)) => match self.layer.verifier.begin(token) {
+                Begun::Done(Ok(claims)) => Course::Admit(claims),
+                Begun::Done(Err(error)) => Course::Refuse(error),
+                Begun::Waiting(verification) => Course::Wait(verification),
+            },
+        }
+    }
+
+    /// Credentials are kept out of logs, and claims that somebody else put there out of handlers.
+    fn clean<B>(&self, request: &mut Request<B>) {
+        let settings = &self.layer.settings;
+        if settings.strip_token {
+            settings.sources.strip(request.headers_mut());
+        }
+        settings.sources.mark_sensitive(request.headers_mut());
+        let extensions = request.extensions_mut();
+        extensions.remove::<Claims<T>>();
+        extensions.remove::<Principal>();
+        extensions.remove::<Mark>();
+    }
+}
+
+/// Puts the verified caller where handlers and policies look.
+pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
+    extensions.insert(Mark::of::<T>(Caller::Admitted));
+    extensions.insert(claims.principal().clone());
+    extensions.insert(claims);
+}
+
+impl<S, T, R, ReqBody, ResBody> Service<Request<ReqBody>> for Authenticate<S, T, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    T: DeserializeOwned + Send + Sync + 'static,
+    R: Render<ResBody>,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody, T, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let course = self.decide(&request);
+        self.clean(&mut request);
+        let drawing = Arc::clone(&self.layer.settings.drawing);
+        match course {
+            Course::Refuse(error) => ResponseFuture::refused(error, drawing),
+            Course::Admit(claims) => {
+                admit(request.extensions_mut(), claims);
+                ResponseFuture::called(self.inner.call(request), drawing)
+            }
+            Course::Anonymous => {
+                request.extensions_mut().insert(Mark::of::<T>(Caller::Anonymous));
+                ResponseFuture::called(self.inner.call(request), drawing)
+            }
+            Course::Wait(verification) => {
+                // The service that was polled ready is the one that must be called; the clone is not ready.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                ResponseFuture::waiting(verification, request, ready, drawing)
+            }
+        }
+    }
+}
+
+impl<S: Clone, T, R> Clone for Authenticate<S, T, R> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
+}
+
+impl<S: fmt::Debug, T, R> fmt::Debug for Authenticate<S, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticate").field("inner", &self.inner).field("layer", &self.layer).finish()
+    }
+}

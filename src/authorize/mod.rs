@@ -1,0 +1,12 @@
+//! May you? The layer that holds a [`Policy`](crate::policy::Policy) against the verified caller.
+//!
+//! It reads what [`AuthenticateLayer`](crate::AuthenticateLayer) left in the request and nothing else. Without that
+//! layer around it, it answers 500: "nobody looked" must never pass for "nobody is there".
+
+mod future;
+mod layer;
+mod service;
+
+pub use future::ResponseFuture;
+pub use layer::{AuthorizeLayer, require};
+pub use service::Authorize;

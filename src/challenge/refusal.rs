@@ -1,0 +1,74 @@
+use super::{Challenge, Render};
+use crate::error::{AuthError, AuthErrorKind};
+use http::{
+    HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+/// On a response that waits to be drawn. Private, so that nobody else's response carries it.
+#[derive(Clone, Copy)]
+struct Undrawn;
+
+/// A refusal that `AuthenticateLayer` will draw: status, empty body, the error and the mark in the extensions.
+pub(crate) fn refuse<B: Default>(error: AuthError) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.status_mut() = error.status();
+    response.extensions_mut().insert(error);
+    response.extensions_mut().insert(Undrawn);
+    response
+}
+
+/// What is the same for every refusal of a layer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Drawing<R> {
+    pub(crate) renderer: R,
+    pub(crate) realm: Option<Box<str>>,
+    pub(crate) resource_metadata: Option<Box<str>>,
+}
+
+impl<R> Drawing<R> {
+    /// Draws a refusal of the layer's own.
+    pub(crate) fn draw<B>(&self, error: AuthError) -> Response<B>
+    where
+        R: Render<B>,
+    {
+        let mut response = Response::new(());
+        *response.status_mut() = error.status();
+        self.finish(response.into_parts().0, error)
+    }
+
+    /// Draws a response from within, if it is a refusal that nobody drew yet.
+    pub(crate) fn draw_marked<B>(&self, mut response: Response<B>) -> Response<B>
+    where
+        R: Render<B>,
+    {
+        if response.extensions_mut().remove::<Undrawn>().is_none() {
+            return response;
+        }
+        let Some(error) = response.extensions().get::<AuthError>().cloned() else { return response };
+        // Headers that layers in between have set (CORS, a request id) stay.
+        self.finish(response.into_parts().0, error)
+    }
+
+    fn finish<B>(&self, mut head: http::response::Parts, error: AuthError) -> Response<B>
+    where
+        R: Render<B>,
+    {
+        let realm = self.realm.as_deref();
+        if let Some(challenge) = Challenge::of(&error, realm, self.resource_metadata.as_deref()) {
+            head.headers.insert(WWW_AUTHENTICATE, challenge.to_value());
+        }
+        if let (AuthErrorKind::Unavailable, Some(after)) = (error.kind(), error.retry_after()) {
+            // Whole seconds (RFC 9110 section 10.2.3), rounded up: earlier would be in vain.
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            head.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // They described the empty body that is replaced now.
+        head.headers.remove(CONTENT_LENGTH);
+        head.headers.remove(CONTENT_TYPE);
+        let body = self.renderer.render(&error, &mut head);
+        head.extensions.insert(error);
+        Response::from_parts(head, body)
+    }
+}

@@ -1,0 +1,127 @@
+use crate::error::{AuthError, AuthErrorKind};
+use http::HeaderValue;
+
+/// The value of a `WWW-Authenticate: Bearer …` header (RFC 6750 section 3, RFC 9728 section 5.1).
+///
+/// Parameters are separated by commas and quoted; what a quoted string cannot hold is left out (RFC 9110 section
+/// 5.6.4).
+#[derive(Debug, Clone)]
+pub struct Challenge {
+    text: String,
+    parameters: usize,
+}
+
+impl Challenge {
+    /// A challenge of the scheme `Bearer`, without parameters.
+    pub fn bearer() -> Self {
+        Self { text: "Bearer".to_owned(), parameters: 0 }
+    }
+
+    /// The challenge that goes with a refusal; `None` where there is none (an outage, a fault of ours).
+    pub(crate) fn of(
+        error: &AuthError,
+        realm: Option<&str>,
+        resource_metadata: Option<&str>,
+    ) -> Option<Self> {
+        let code = match error.kind() {
+            AuthErrorKind::MissingToken => None,
+            AuthErrorKind::InvalidRequest => Some("invalid_request"),
+            AuthErrorKind::InvalidToken => Some("invalid_token"),
+            AuthErrorKind::InsufficientScope => Some("insufficient_scope"),
+            AuthErrorKind::Unavailable | AuthErrorKind::Misconfigured => return None,
+        };
+        let unauthorized = error.status() == http::StatusCode::UNAUTHORIZED;
+        let scopes: Vec<&str> = error.scopes().collect();
+        let mut challenge = Self::bearer();
+        challenge.add_some("realm", realm);
+        challenge.add_some("error", code);
+        // RFC 6750 section 3.1: without credentials, no error and no description.
+        challenge.add_some("error_description", code.and_then(|_| error.description()));
+        challenge.add_some("scope", (!scopes.is_empty()).then(|| scopes.join(" ")).as_deref());
+        challenge.add_some("resource_metadata", resource_metadata.filter(|_| unauthorized));
+        Some(challenge)
+    }
+
+    /// Adds a parameter.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.add_some(name, Some(value));
+        self
+    }
+
+    fn add_some(&mut self, name: &str, value: Option<&str>) {
+        let Some(value) = value else { return };
+        self.text.push_str(if self.parameters == 0 { " " } else { ", " });
+        self.text.push_str(name);
+        self.text.push_str("=\"");
+        for character in value.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()) {
+            if matches!(character, '"' | '\\') {
+                self.text.push('\\');
+            }
+            self.text.push(character);
+        }
+        self.text.push('"');
+        self.parameters += 1;
+    }
+
+    /// The header's value.
+    pub fn to_value(&self) -> HeaderValue {
+        // Visible ASCII by construction, but for a parameter's name that a caller made up.
+        HeaderValue::from_str(&self.text).unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Reason;
+    use std::{sync::Arc, time::Duration};
+
+    fn of(error: AuthError) -> Option<String> {
+        let challenge = Challenge::of(&error, None, Some("https://api.example.com/.well-known/x"))?;
+        Some(challenge.to_value().to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn parameters_are_quoted_and_separated_by_commas() {
+        let challenge = Challenge::bearer().with("realm", "a \"b\" \\ c\r\nX: y\u{e9}").with("scope", "d e");
+        assert_eq!(challenge.to_value(), r#"Bearer realm="a \"b\" \\ cX: y", scope="d e""#);
+    }
+
+    #[test]
+    fn each_kind_has_its_challenge() {
+        let scopes: Vec<Arc<str>> = vec!["a".into(), "b".into()];
+        let metadata = r#"resource_metadata="https://api.example.com/.well-known/x""#;
+        for (error, expected) in [
+            (AuthError::new(Reason::MissingToken), Some(format!("Bearer {metadata}"))),
+            (
+                AuthError::new(Reason::PolicyNeedsToken).with_scopes(scopes.clone()),
+                Some(format!(r#"Bearer scope="a b", {metadata}"#)),
+            ),
+            (
+                AuthError::new(Reason::EmptyToken),
+                Some(
+                    r#"Bearer error="invalid_request", error_description="the request carries malformed credentials""#
+                        .into(),
+                ),
+            ),
+            (
+                AuthError::new(Reason::ExpPast),
+                Some(format!(
+                    r#"Bearer error="invalid_token", error_description="the token has expired", {metadata}"#
+                )),
+            ),
+            (
+                AuthError::new(Reason::PolicyNotMet).with_scopes(scopes),
+                Some(
+                    r#"Bearer error="insufficient_scope", error_description="the token does not permit this request", scope="a b""#
+                        .into(),
+                ),
+            ),
+            (AuthError::unavailable(Duration::ZERO), None),
+            (AuthError::new(Reason::LayerMissing), None),
+        ] {
+            assert_eq!(of(error.clone()), expected, "{error:?}");
+        }
+    }
+}

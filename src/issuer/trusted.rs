@@ -1,0 +1,144 @@
+use super::{Issuer, KeySource, has_symmetric};
+#[cfg(feature = "remote")]
+use crate::keys::{
+    Fetch, HttpFetch, RemoteKeySet, discovery, is_safe_url,
+    remote::{Place, RemoteConfig},
+};
+use crate::{
+    claims::AuthorityMapping,
+    clock::Clock,
+    error::Fault,
+    keys::{Algorithm, KeySet},
+    observe,
+};
+use std::sync::Arc;
+
+/// An issuer as the verifier runs it: checked, with its keys or the engine that fetches them.
+pub(crate) struct TrustedIssuer {
+    pub(crate) identifiers: Vec<Arc<str>>,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) mapping: AuthorityMapping,
+    pub(crate) typs: Vec<Box<str>>,
+    pub(crate) keys: IssuerKeys,
+}
+
+pub(crate) enum IssuerKeys {
+    Fixed(Arc<KeySet>),
+    #[cfg(feature = "remote")]
+    Remote(RemoteKeySet),
+}
+
+impl TrustedIssuer {
+    /// The accepted identifier that equals `iss`.
+    pub(crate) fn identifier(&self, iss: &str) -> Option<&Arc<str>> {
+        self.identifiers.iter().find(|identifier| &***identifier == iss)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.identifiers.first().map_or("", |identifier| identifier)
+    }
+}
+
+impl Issuer {
+    /// Finds every fault that can be found without I/O.
+    pub(crate) fn check(&self) -> Vec<Fault> {
+        let mut faults = self.faults.clone();
+        self.check_algorithms(&mut faults);
+        #[cfg(feature = "remote")]
+        self.check_addresses(&mut faults);
+        let name = self.identifiers.first().map_or("", |identifier| identifier);
+        faults.into_iter().map(|fault| name_issuer(fault, name)).collect()
+    }
+
+    fn check_algorithms(&self, faults: &mut Vec<Fault>) {
+        let Some(algorithms) = &self.algorithms else { return };
+        if algorithms.is_empty() {
+            faults.push(Fault::new("algorithms", "none is left to verify with"));
+        }
+        let symmetric = matches!(&self.source, KeySource::Fixed(keys) if has_symmetric(keys));
+        for algorithm in algorithms.iter().filter(|algorithm| algorithm.is_symmetric() != symmetric) {
+            let sentence = match symmetric {
+                true => format!("{algorithm} does not go with a shared secret"),
+                false => {
+                    format!("{algorithm} is an HMAC: only Issuer::hmac, with a secret of your own, has one")
+                }
+            };
+            faults.push(Fault::new("algorithms", sentence));
+        }
+    }
+
+    pub(crate) fn trust(
+        self,
+        clock: &Arc<dyn Clock>,
+        default_algorithms: Option<&[Algorithm]>,
+    ) -> TrustedIssuer {
+        if self.allow_http {
+            observe::plain_http(self.identifiers.first().map_or("", |identifier| identifier));
+        }
+        let algorithms = self.algorithms.clone().or_else(|| default_algorithms.map(<[_]>::to_vec));
+        TrustedIssuer {
+            algorithms: algorithms.unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec()),
+            keys: self.start_keys(clock),
+            identifiers: self.identifiers,
+            mapping: self.mapping,
+            typs: self.typs,
+        }
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn start_keys(&self, _clock: &Arc<dyn Clock>) -> IssuerKeys {
+        let KeySource::Fixed(keys) = &self.source;
+        IssuerKeys::Fixed(Arc::clone(keys))
+    }
+}
+
+fn name_issuer(fault: Fault, issuer: &str) -> Fault {
+    let setting = format!("issuer {issuer}: {}", fault.setting());
+    fault.renamed(setting)
+}
+
+#[cfg(feature = "remote")]
+impl Issuer {
+    fn check_addresses(&self, faults: &mut Vec<Fault>) {
+        let addresses = match &self.source {
+            KeySource::Fixed(_) => return,
+            KeySource::Jwks(url) => vec![url.clone()],
+            KeySource::Discover(_) => self.metadata_urls(),
+        };
+        if addresses.iter().any(|url| !is_safe_url(url, self.allow_http)) {
+            let sentence = "plain http off loopback: whoever sits between can replace the keys; use https, or say \
+                            danger_allow_http()";
+            faults.push(Fault::new("address", sentence));
+        }
+        let has_tls = cfg!(any(feature = "aws-lc-rs", feature = "native-tls"));
+        if !has_tls && self.remote.fetch.is_none() && addresses.iter().any(|url| url.starts_with("https")) {
+            let sentence = "https needs the feature aws-lc-rs or native-tls, or a Fetch of your own";
+            faults.push(Fault::new("address", sentence));
+        }
+    }
+
+    fn metadata_urls(&self) -> Vec<String> {
+        let issuer = self.identifiers.first().map_or("", |identifier| identifier);
+        match &self.source {
+            KeySource::Discover(Some(url)) => vec![url.clone()],
+            _ => discovery::candidates(issuer),
+        }
+    }
+
+    fn start_keys(&self, clock: &Arc<dyn Clock>) -> IssuerKeys {
+        let place = match &self.source {
+            KeySource::Fixed(keys) => return IssuerKeys::Fixed(Arc::clone(keys)),
+            KeySource::Jwks(url) => Place::Jwks(url.clone()),
+            KeySource::Discover(_) => Place::Discover(self.metadata_urls()),
+        };
+        let default = || Arc::new(HttpFetch::default()) as Arc<dyn Fetch>;
+        let config = RemoteConfig {
+            issuer: self.identifiers.first().cloned().unwrap_or_else(|| "".into()),
+            place,
+            fetch: self.remote.fetch.clone().unwrap_or_else(default),
+            policy: self.remote.policy.clone(),
+            allow_http: self.allow_http,
+        };
+        IssuerKeys::Remote(RemoteKeySet::new(config, Arc::clone(clock)))
+    }
+}

@@ -1,0 +1,98 @@
+//! Where an issuer's keys are: OpenID Connect Discovery 1.0 and RFC 8414, asked in that order.
+
+use super::fetch::{Fetch, FetchError, FetchRequest};
+use crate::json;
+use serde_json::Value;
+
+/// The addresses an issuer's metadata may stand at.
+///
+/// OpenID Connect appends its well-known path to the issuer; RFC 8414 section 3.1 puts it between host and path,
+/// and knows a name of its own and OpenID's (section 5).
+pub(crate) fn candidates(issuer: &str) -> Vec<String> {
+    let bare = issuer.strip_suffix('/').unwrap_or(issuer);
+    let mut urls = vec![format!("{bare}/.well-known/openid-configuration")];
+    let (origin, path) = split_origin(bare);
+    urls.push(format!("{origin}/.well-known/oauth-authorization-server{path}"));
+    if !path.is_empty() {
+        urls.push(format!("{origin}/.well-known/openid-configuration{path}"));
+    }
+    urls
+}
+
+fn split_origin(url: &str) -> (&str, &str) {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    let path = url.get(after_scheme..).and_then(|rest| rest.find('/')).map(|at| at + after_scheme);
+    path.and_then(|at| url.split_at_checked(at)).unwrap_or((url, ""))
+}
+
+/// Asks one address after the other until one has metadata, and reads `jwks_uri` from it.
+///
+/// Only "not here" moves on to the next address: metadata of another issuer, or an outage, ends the search, or an
+/// attacker who can break the first address could choose the second.
+pub(crate) async fn locate(fetch: &dyn Fetch, issuer: &str, urls: &[String]) -> Result<String, FetchError> {
+    let mut last = FetchError::Unusable("no metadata address".into());
+    for url in urls {
+        match fetch.fetch(&FetchRequest::new(url, None)).await {
+            Ok(fetched) => return read(&fetched.body.unwrap_or_default(), issuer),
+            Err(FetchError::Status(code @ (404 | 405 | 410))) => last = FetchError::Status(code),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
+/// `issuer` must equal ours, byte for byte (RFC 8414 section 3.3, OpenID Connect Discovery section 4.3).
+fn read(body: &[u8], issuer: &str) -> Result<String, FetchError> {
+    let unusable = |words: &str| FetchError::Unusable(words.to_owned());
+    let document = json::read_object(body).map_err(|_| unusable("metadata is not a JSON object"))?;
+    match document.get("issuer").and_then(Value::as_str) {
+        Some(named) if named == issuer => {}
+        Some(_) => return Err(unusable("metadata names another issuer")),
+        None => return Err(unusable("metadata names no issuer")),
+    }
+    let uri = document.get("jwks_uri").and_then(Value::as_str);
+    uri.map(str::to_owned).ok_or_else(|| unusable("metadata has no jwks_uri"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_looked_for_in_all_three_forms() {
+        assert_eq!(
+            candidates("https://id.example.com/realms/acme"),
+            [
+                "https://id.example.com/realms/acme/.well-known/openid-configuration",
+                "https://id.example.com/.well-known/oauth-authorization-server/realms/acme",
+                "https://id.example.com/.well-known/openid-configuration/realms/acme",
+            ]
+        );
+        assert_eq!(
+            candidates("https://id.example.com/"),
+            [
+                "https://id.example.com/.well-known/openid-configuration",
+                "https://id.example.com/.well-known/oauth-authorization-server",
+            ]
+        );
+    }
+
+    #[test]
+    fn metadata_of_another_issuer_is_refused() {
+        let ours = "https://id.example.com";
+        let document = |issuer: &str| format!(r#"{{"issuer":"{issuer}","jwks_uri":"https://k"}}"#);
+        assert_eq!(read(document(ours).as_bytes(), ours), Ok("https://k".into()));
+        for other in ["https://id.example.com/", "https://evil.example.com", "HTTPS://id.example.com", ""] {
+            assert!(read(document(other).as_bytes(), ours).is_err(), "{other}");
+        }
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"issuer":"https://id.example.com"}"#,
+            r#"{"issuer":["https://id.example.com"]}"#,
+        ] {
+            assert!(read(bad.as_bytes(), ours).is_err(), "{bad}");
+        }
+    }
+}

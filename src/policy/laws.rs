@@ -1,0 +1,325 @@
+//! What holds for every policy and every token.
+
+use super::{
+    oracle::{Rule, judge},
+    sample::{ISSUER, principal},
+    *,
+};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use serde_json::{Map, Value, json};
+
+/// Few words, so that policies and tokens meet; one of them needs quotes in the text form.
+const WORDS: [&str; 4] = ["a", "b", "c:d", "e(f"];
+const CLAIMS: [&str; 11] = [
+    "iss",
+    "client_id",
+    "scope",
+    "scp",
+    "roles",
+    "permissions",
+    "groups",
+    "department",
+    "level",
+    "address",
+    "_claim_names",
+];
+
+fn word() -> impl Strategy<Value = String> {
+    select(&WORDS[..]).prop_map(str::to_owned)
+}
+
+fn words() -> impl Strategy<Value = Vec<String>> {
+    vec(word(), 1..4)
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let scalar = || {
+        prop_oneof![
+            4 => word().prop_map(Value::from),
+            2 => (-1..2i32).prop_map(Value::from),
+            2 => select(&[-1.0, 0.0, 0.5, 1.0][..]).prop_map(Value::from),
+            1 => any::<bool>().prop_map(Value::from),
+            1 => Just(Value::Null),
+        ]
+    };
+    prop_oneof![
+        3 => scalar(),
+        1 => vec(scalar(), 0..3).prop_map(Value::from),
+        1 => vec((select(&["country", "a", "/~"][..]), scalar()), 0..3).prop_map(object),
+    ]
+}
+
+fn object(members: Vec<(&str, Value)>) -> Value {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+}
+
+fn member() -> impl Strategy<Value = (&'static str, Value)> {
+    let listed = || select(&["scope", "roles", "permissions", "groups"][..]);
+    prop_oneof![
+        4 => (listed(), words().prop_map(Value::from)),
+        2 => words().prop_map(|words| ("scope", Value::from(words.join(" ")))),
+        1 => word().prop_map(|word| ("client_id", Value::from(word))),
+        1 => listed().prop_map(|claim| ("_claim_names", json!({ claim: "src1" }))),
+        4 => (select(&CLAIMS[..]), value()),
+    ]
+}
+
+fn claims() -> impl Strategy<Value = Value> {
+    vec(member(), 0..6).prop_map(|members| {
+        let mut claims = object(members);
+        // The verifier lets no token through without an issuer that is a trusted string.
+        if !claims["iss"].is_string() {
+            claims["iss"] = ISSUER.into();
+        }
+        claims
+    })
+}
+
+fn caller() -> impl Strategy<Value = Option<Value>> {
+    option::weighted(0.9, claims())
+}
+
+fn path() -> impl Strategy<Value = Vec<String>> {
+    let name = || select(&CLAIMS[..]).prop_map(str::to_owned);
+    prop_oneof![
+        2 => name().prop_map(|name| vec![name]),
+        1 => (select(&["address", "groups"][..]), select(&["country", "a", "/~", "0"][..]))
+            .prop_map(|(first, second)| vec![first.to_owned(), second.to_owned()]),
+    ]
+}
+
+fn term() -> impl Strategy<Value = Rule> {
+    prop_oneof![
+        3 => word().prop_map(Rule::Scope),
+        1 => words().prop_map(Rule::AnyScope),
+        1 => words().prop_map(Rule::AllScopes),
+        2 => word().prop_map(Rule::Role),
+        1 => word().prop_map(Rule::Permission),
+        2 => word().prop_map(Rule::Group),
+        4 => (path(), value()).prop_map(|(path, value)| Rule::Claim(path, value)),
+        2 => path().prop_map(Rule::Absent),
+        1 => prop_oneof![Just(ISSUER.to_owned()), word()].prop_map(Rule::Issuer),
+        1 => word().prop_map(Rule::Client),
+        1 => select(&[Rule::Authenticated, Rule::Public, Rule::Optional, Rule::Deny][..]),
+        1 => any::<Option<bool>>().prop_map(Rule::Check),
+    ]
+}
+
+fn joined(term: impl Strategy<Value = Rule> + 'static, with_not: bool) -> impl Strategy<Value = Rule> {
+    term.prop_recursive(5, 24, 2, move |rule| {
+        let pair = (rule.clone(), rule.clone()).prop_map(|(a, b)| (Box::new(a), Box::new(b)));
+        prop_oneof![
+            2 => pair.clone().prop_map(|(a, b)| Rule::And(a, b)),
+            2 => pair.prop_map(|(a, b)| Rule::Or(a, b)),
+            u32::from(with_not) => rule.prop_map(|a| Rule::Not(Box::new(a))),
+        ]
+    })
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    joined(term(), true)
+}
+
+fn scope_rule() -> impl Strategy<Value = Rule> {
+    let term = prop_oneof![
+        2 => word().prop_map(Rule::Scope),
+        1 => words().prop_map(Rule::AnyScope),
+        1 => words().prop_map(Rule::AllScopes),
+    ];
+    joined(term, false)
+}
+
+fn scope_or_role_rule() -> impl Strategy<Value = Rule> {
+    joined(prop_oneof![3 => word().prop_map(Rule::Scope), 1 => word().prop_map(Rule::Role)], false)
+}
+
+fn policy(rule: &Rule) -> Policy {
+    match rule.clone() {
+        Rule::Scope(text) => scope(text),
+        Rule::AnyScope(texts) => any_scope(texts),
+        Rule::AllScopes(texts) => all_scopes(texts),
+        Rule::Role(text) => role(text),
+        Rule::Permission(text) => permission(text),
+        Rule::Group(text) => group(text),
+        Rule::Claim(path, value) => claim(path_text(&path), value),
+        Rule::Absent(path) => absent(path_text(&path)),
+        Rule::Issuer(text) => issuer(text),
+        Rule::Client(text) => client(text),
+        Rule::Authenticated => authenticated(),
+        Rule::Public => public("some reason"),
+        Rule::Optional => optional("reason"),
+        Rule::Deny => deny(),
+        Rule::Check(answer) => check(check_name(answer), move |_| answer),
+        Rule::And(a, b) => policy(&a) & policy(&b),
+        Rule::Or(a, b) => policy(&a) | policy(&b),
+        Rule::Not(inner) => !policy(&inner),
+    }
+}
+
+fn check_name(answer: Option<bool>) -> &'static str {
+    match answer {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    }
+}
+
+fn checks() -> Checks {
+    Checks::new().with("yes", |_| true).with("no", |_| false).with("unknown", |_| None)
+}
+
+fn path_text(path: &[String]) -> String {
+    let escaped = |step: &String| step.replace('~', "~0").replace('/', "~1");
+    path.iter().map(|step| format!("/{}", escaped(step))).collect()
+}
+
+fn truth(policy: &Policy, caller: Option<&Value>) -> Truth {
+    policy.evaluate(caller.cloned().map(principal).as_ref())
+}
+
+fn denied_scopes(policy: &Policy, caller: Option<&Value>) -> Option<Vec<String>> {
+    match policy.decide(caller.cloned().map(principal).as_ref()) {
+        Decision::Allow => None,
+        Decision::Deny(denial) => Some(denial.scopes().map(str::to_owned).collect()),
+    }
+}
+
+/// The same caller, whose token has gained these scopes.
+fn with_scopes(caller: Option<&Value>, gained: &[String]) -> Value {
+    let mut claims = caller.cloned().unwrap_or_else(|| json!({}));
+    let mut scopes: Vec<Value> = claims["scope"].as_array().cloned().unwrap_or_default();
+    scopes.extend(gained.iter().cloned().map(Value::from));
+    claims["scope"] = scopes.into();
+    claims
+}
+
+fn scopes_and_roles() -> impl Strategy<Value = Option<Value>> {
+    let lists = (vec(word(), 0..3), vec(word(), 0..2));
+    option::weighted(0.9, lists.prop_map(|(scopes, roles)| json!({"scope": scopes, "roles": roles})))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_policy_says_what_the_plain_evaluator_says(rule in rule(), caller in caller()) {
+        let expected = Truth::from(judge(&rule, caller.as_ref()));
+        let policy = policy(&rule);
+        prop_assert_eq!(truth(&policy, caller.as_ref()), expected, "{}", policy);
+        let allowed = denied_scopes(&policy, caller.as_ref()).is_none();
+        prop_assert_eq!(allowed, expected == Truth::Yes);
+    }
+
+    #[test]
+    fn the_laws_of_kleene_hold_for_policies(a in rule(), b in rule(), c in rule(), caller in caller()) {
+        let [a, b, c] = [a, b, c].map(|rule| policy(&rule));
+        let same = |one: Policy, other: Policy| truth(&one, caller.as_ref()) == truth(&other, caller.as_ref());
+        let (a, b, c) = (|| a.clone(), || b.clone(), || c.clone());
+        prop_assert!(same(!(a() & b()), !a() | !b()), "De Morgan");
+        prop_assert!(same(!(a() | b()), !a() & !b()), "De Morgan");
+        prop_assert!(same(a() & (b() | c()), (a() & b()) | (a() & c())), "distribution");
+        prop_assert!(same(a() | (b() & c()), (a() | b()) & (a() | c())), "distribution");
+        prop_assert!(same(a() & (a() | b()), a()), "absorption");
+        prop_assert!(same(a() & b(), b() & a()) && same(a() | b(), b() | a()), "commutation");
+        prop_assert_eq!(!!a(), a());
+        prop_assert_eq!((a() & b()) & c(), a() & (b() & c()));
+        prop_assert_eq!((a() | b()) | c(), a() | (b() | c()));
+    }
+
+    #[test]
+    fn lists_of_scopes_are_chains_of_scopes(list in words(), caller in caller()) {
+        let any = list.iter().map(scope).reduce(|a, b| a | b).unwrap();
+        let all = list.iter().map(scope).reduce(|a, b| a & b).unwrap();
+        for (short, long) in [(any_scope(&list), any), (all_scopes(&list), all)] {
+            prop_assert_eq!(truth(&short, caller.as_ref()), truth(&long, caller.as_ref()));
+            prop_assert_eq!(denied_scopes(&short, caller.as_ref()), denied_scopes(&long, caller.as_ref()));
+            prop_assert_eq!(short.scopes(), long.scopes());
+        }
+    }
+
+    #[test]
+    fn a_policy_reads_back_from_its_text_and_decides_the_same(rule in rule(), caller in caller()) {
+        let policy = policy(&rule);
+        let text = policy.to_string();
+        let read: Policy = text.parse().unwrap();
+        prop_assert_eq!(&read, &policy);
+        prop_assert_eq!(read.to_string(), text.clone());
+        prop_assert_eq!(format!("{policy:?}"), text.clone());
+        let json = serde_json::to_string(&policy).unwrap();
+        prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        prop_assert_eq!(&serde_json::from_str::<Policy>(&json).unwrap(), &policy);
+        let bound = read.bind(&checks()).unwrap();
+        prop_assert_eq!(truth(&bound, caller.as_ref()), truth(&policy, caller.as_ref()));
+    }
+
+    #[test]
+    fn without_a_caller_nothing_but_public_and_optional_is_yes(term in term()) {
+        let expected = match term {
+            Rule::Public | Rule::Optional => Truth::Yes,
+            Rule::Deny => Truth::No,
+            _ => Truth::Unknown,
+        };
+        prop_assert_eq!(truth(&policy(&term), None), expected);
+    }
+
+    #[test]
+    fn a_token_that_gains_the_listed_scopes_is_allowed(rule in scope_rule(), caller in scopes_and_roles()) {
+        let policy = policy(&rule);
+        if let Some(listed) = denied_scopes(&policy, caller.as_ref()) {
+            let gained = with_scopes(caller.as_ref(), &listed);
+            prop_assert_eq!(truth(&policy, Some(&gained)), Truth::Yes, "{} with {}", policy, gained);
+        }
+    }
+
+    #[test]
+    fn a_hint_helps_whenever_any_hint_could(rule in scope_or_role_rule(), caller in scopes_and_roles()) {
+        let policy = policy(&rule);
+        if let Some(listed) = denied_scopes(&policy, caller.as_ref()) {
+            let everything = with_scopes(caller.as_ref(), &WORDS.map(str::to_owned));
+            let gained = with_scopes(caller.as_ref(), &listed);
+            prop_assert_eq!(truth(&policy, Some(&gained)), truth(&policy, Some(&everything)), "{}", policy);
+        }
+    }
+
+    #[test]
+    fn listed_scopes_are_the_policys_own_once_each(rule in rule(), caller in caller()) {
+        let policy = policy(&rule);
+        let known = policy.scopes();
+        if let Some(listed) = denied_scopes(&policy, caller.as_ref()) {
+            prop_assert!(listed.iter().all(|scope| known.contains(&scope.as_str())));
+            prop_assert!((1..listed.len()).all(|i| !listed[..i].contains(&listed[i])));
+            let caller = caller.map(principal);
+            prop_assert_eq!(policy.required_scopes(caller.as_ref()), listed);
+        }
+    }
+}
+
+#[test]
+fn each_term_is_yes_no_or_unknown_as_its_claim_says() {
+    let cut_off = |claim: &str| json!({claim: ["a"], "_claim_names": {claim: "src1"}});
+    for (name, text, claims, truth) in [
+        ("a listed group", "group(a)", json!({"groups": ["a"]}), Truth::Yes),
+        ("another group", "group(a)", json!({"groups": ["b"]}), Truth::No),
+        ("no groups known", "group(a)", json!({}), Truth::Unknown),
+        ("groups cut off", "group(a)", cut_off("groups"), Truth::Unknown),
+        ("silence under a not", "!group(a)", json!({}), Truth::Unknown),
+        ("groups cut off under a not", "!group(a)", cut_off("groups"), Truth::Unknown),
+        ("who means it says so", "absent(groups) | !group(a)", json!({}), Truth::Yes),
+        ("not absent but cut off", "absent(groups) | !group(a)", cut_off("groups"), Truth::Unknown),
+        ("cut off and left out", "absent(groups)", json!({"_claim_names": {"groups": "s"}}), Truth::Unknown),
+        ("a null is something", "absent(groups)", json!({"groups": null}), Truth::No),
+        ("a claim cut off", r#"claim(groups, "a")"#, cut_off("groups"), Truth::Unknown),
+        ("a claim within one cut off", r#"claim(/groups/a, "a")"#, cut_off("groups"), Truth::Unknown),
+        ("a nested claim", r#"claim(/a/b, 1)"#, json!({"a": {"b": 1.0}}), Truth::Yes),
+        ("scopes compare whole", "scope(read)", json!({"scope": "reader read:all"}), Truth::No),
+        ("an issuer compares whole", "issuer(https://id.example.com/)", json!({}), Truth::No),
+        ("the issuer", "issuer(https://id.example.com)", json!({}), Truth::Yes),
+        ("no client named", "client(web)", json!({}), Truth::Unknown),
+        ("another client", "client(web)", json!({"client_id": "app"}), Truth::No),
+        ("anybody with a token", "authenticated", json!({}), Truth::Yes),
+        ("an unknown beside a no", "group(a) & deny", json!({}), Truth::No),
+        ("an unknown beside a yes", "group(a) | authenticated", json!({}), Truth::Yes),
+    ] {
+        assert_eq!(self::truth(&text.parse().unwrap(), Some(&claims)), truth, "{name}");
+    }
+}

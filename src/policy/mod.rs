@@ -1,0 +1,77 @@
+//! What a caller may do, as data: terms such as [`scope`] and [`role`], joined by `&`, `|` and `!`.
+//!
+//! One [`Policy`] value is enforced, named in the challenge, printed, and kept in a configuration file.
+//!
+//! 1. A policy has three values ([`Truth`]), as Kleene's logic: yes, no, unknown. **Only yes allows.**
+//! 2. A term is unknown when there is no caller, when the claim it reads is absent, of the wrong type or cut off
+//!    (Entra's group overage), and when a [`check`] is unbound or errs.
+//! 3. `!unknown` is unknown: `!group("contractor")` does not pass a token that says nothing of groups. Who means that
+//!    it should writes `absent("groups") | !group("contractor")`.
+//! 4. [`public`] and [`optional`] are yes for everybody, [`deny`] for nobody, [`authenticated`] for every caller with
+//!    a verified token.
+//! 5. A policy is checked when it is built: a scope that no token could ever carry does not wait for production.
+//! 6. Its text reads back as the same policy: `scope(orders:read) & (role(clerk) | !group(guest))`. `!` binds
+//!    tighter than `&`, and `&` tighter than `|`.
+//!
+//! # Text form
+//!
+//! | text | built by |
+//! | --- | --- |
+//! | `scope(orders:read)`, `any_scope(a, b)`, `all_scopes(a, b)` | [`scope`], [`any_scope`], [`all_scopes`] |
+//! | `role(clerk)`, `permission("print orders")`, `group(staff)` | [`role`], [`permission`], [`group`] |
+//! | `claim(department, "sales")`, `claim(/address/country, "NO")` | [`claim`]; the value is always JSON |
+//! | `absent(groups)` | [`absent`] |
+//! | `issuer(https://id.example.com)`, `client(web)` | [`issuer`], [`client`] |
+//! | `authenticated`, `public("health check")`, `optional(catalogue)`, `deny` | [`authenticated`], [`public`], [`optional`], [`deny`] |
+//! | `check(office-hours)` | [`check`]; what is read back waits for [`Policy::bind`] |
+//!
+//! An argument stands bare when it is made of letters, digits and ASCII signs other than `( ) , " ' & | ! \`; any
+//! other is a JSON string. A text is at most 64 KiB, a policy nests at most 32 deep.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_bearer::policy::{Decision, Policy, group, optional, role, scope};
+//!
+//! let policy = scope("orders:read") & (role("clerk") | !group("guest"));
+//! assert_eq!(policy.to_string(), "scope(orders:read) & (role(clerk) | !group(guest))");
+//! assert_eq!(policy, policy.to_string().parse::<Policy>()?);
+//!
+//! // Nobody is signed in: refused, and the challenge says which scope to ask for.
+//! let Decision::Deny(denial) = policy.decide(None) else { panic!("only a yes allows") };
+//! assert!(denial.scopes().eq(["orders:read"]));
+//!
+//! // Anybody may pass here.
+//! assert_eq!(optional("prices differ for members").decide(None), Decision::Allow);
+//! # Ok::<(), tower_bearer::policy::PolicyError>(())
+//! ```
+//!
+//! A policy decides on what the token says, so it knows nothing of the resource: whether the order is the caller's own
+//! is for the handler.
+
+mod algebra;
+mod check;
+mod constructors;
+mod decide;
+mod error;
+mod term;
+mod text;
+mod truth;
+mod value;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod sample;
+
+pub use algebra::Policy;
+pub use check::Checks;
+pub use constructors::{
+    absent, all_scopes, any_scope, authenticated, check, claim, client, deny, group, issuer, optional,
+    permission, public, role, scope,
+};
+pub use decide::{Decision, Denial};
+pub use error::PolicyError;
+pub use truth::Truth;

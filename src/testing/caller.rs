@@ -1,0 +1,127 @@
+use super::AUDIENCE;
+use crate::{
+    claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered},
+    json,
+};
+use http::Request;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::{any::Any, time::Duration};
+
+/// A verified caller that nobody verified, for tests of handlers and policies. Made by [`caller`].
+#[derive(Debug, Clone)]
+#[must_use = "attach it to a request"]
+pub struct TestCaller {
+    claims: Map<String, Value>,
+}
+
+/// A caller with this subject and no rights; issuer `https://issuer.test`, ends in the far future.
+pub fn caller(subject: &str) -> TestCaller {
+    let claims = serde_json::json!({
+        "iss": "https://issuer.test",
+        "sub": subject,
+        "aud": AUDIENCE,
+        "exp": 4_102_444_800u64,
+    });
+    TestCaller { claims: claims.as_object().cloned().unwrap_or_default() }
+}
+
+/// A request without a token behind an optional layer that verifies `T`.
+pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
+    request.extensions_mut().insert(Mark::of::<T>(Caller::Anonymous));
+    request
+}
+
+impl TestCaller {
+    /// Grants scopes, one or several separated by spaces.
+    pub fn scope(mut self, scope: &str) -> Self {
+        let had = self.claims.get("scope").and_then(Value::as_str).map(|had| format!("{had} "));
+        self.claims.insert("scope".into(), (had.unwrap_or_default() + scope).into());
+        self
+    }
+
+    /// Gives one more role.
+    pub fn role(self, role: &str) -> Self {
+        self.push("roles", role)
+    }
+
+    /// Gives one more permission.
+    pub fn permission(self, permission: &str) -> Self {
+        self.push("permissions", permission)
+    }
+
+    /// Puts the caller into one more group.
+    pub fn group(self, group: &str) -> Self {
+        self.push("groups", group)
+    }
+
+    /// Sets any claim.
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn push(mut self, name: &str, item: &str) -> Self {
+        let items = self.claims.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(items) = items {
+            items.push(item.into());
+        }
+        self
+    }
+
+    /// The request as `AuthenticateLayer` would have passed it on, for handlers that take `Claims`.
+    pub fn attach<B>(self, request: Request<B>) -> Request<B> {
+        self.attach_as::<ClaimMap, B>(request)
+    }
+
+    /// The same, for handlers that take `Claims<T>`.
+    ///
+    /// # Panics
+    ///
+    /// If the claims do not fit `T`: set those it needs with [`claim`](TestCaller::claim).
+    pub fn attach_as<T, B>(self, mut request: Request<B>) -> Request<B>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let claims = self.claims::<T>();
+        let extensions = request.extensions_mut();
+        extensions.insert(Mark::of::<T>(Caller::Admitted));
+        extensions.insert(claims.principal().clone());
+        extensions.insert(claims);
+        request
+    }
+
+    /// Ready-made claims.
+    ///
+    /// # Panics
+    ///
+    /// If the claims do not fit `T`: set those it needs with [`claim`](TestCaller::claim).
+    #[expect(clippy::expect_used, reason = "a test wants to hear of it at once")]
+    pub fn claims<T: DeserializeOwned + 'static>(self) -> Claims<T> {
+        let text = Value::Object(self.claims.clone()).to_string();
+        let registered = self.registered();
+        let authorities = AuthorityMapping::default().read(&self.claims);
+        let map = ClaimMap::new(self.claims);
+        let mut all: Box<dyn Any> = Box::new(Some(map.clone()));
+        let custom = match all.downcast_mut::<Option<T>>() {
+            Some(custom) => custom.take(),
+            None => json::read_typed(text.as_bytes()),
+        };
+        let custom = custom.expect("the test caller's claims do not fit the claims type");
+        Claims::new(Principal::new(registered, authorities, map), custom)
+    }
+
+    fn registered(&self) -> Registered {
+        let text = |name: &str| self.claims.get(name).and_then(Value::as_str);
+        let seconds = |name: &str| self.claims.get(name).and_then(Value::as_f64);
+        Registered {
+            issuer: text("iss").unwrap_or_default().into(),
+            subject: text("sub").map(Into::into),
+            audiences: text("aud").map(Into::into).into_iter().collect(),
+            client: text("client_id").map(Into::into),
+            token_id: text("jti").map(Into::into),
+            expires_at: Duration::try_from_secs_f64(seconds("exp").unwrap_or(0.0)).unwrap_or_default(),
+            issued_at: seconds("iat").and_then(|iat| Duration::try_from_secs_f64(iat).ok()),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+use super::BearerToken;
+use crate::error::Reason;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AUTHORIZATION, COOKIE},
+};
+use std::{borrow::Cow, fmt, sync::Arc};
+
+/// A place of your own where a request may carry its token, beside the `Authorization` header.
+///
+/// It sees the headers only, so that a token in the query, which ends in logs and histories, stays impossible (RFC
+/// 9700 section 4.3.2). What it returns is held to the same grammar and length as any token, and a request that has
+/// credentials in two places is refused.
+pub trait TokenSource: Send + Sync + 'static {
+    /// The bare token, if this request carries one here.
+    fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>>;
+}
+
+/// Where tokens are looked for: always the header, other places when asked.
+#[derive(Clone, Default)]
+pub(crate) struct TokenSources {
+    others: Vec<Arc<dyn TokenSource>>,
+    cookies: Vec<Arc<str>>,
+}
+
+impl TokenSources {
+    pub(crate) fn add(&mut self, source: impl TokenSource) {
+        self.others.push(Arc::new(source));
+    }
+
+    pub(crate) fn add_cookie(&mut self, name: &str) {
+        let name: Arc<str> = name.into();
+        self.cookies.push(Arc::clone(&name));
+        self.others.push(Arc::new(Cookie { name }));
+    }
+
+    /// The request's one token.
+    pub(crate) fn find(&self, headers: &HeaderMap) -> Result<Option<BearerToken>, Reason> {
+        let mut found = from_header(headers)?;
+        for source in &self.others {
+            let Some(text) = source.find(headers) else { continue };
+            if found.is_some() {
+                return Err(Reason::SeveralTokenSources);
+            }
+            found = Some(BearerToken::parse(&text)?);
+        }
+        Ok(found)
+    }
+
+    /// Keeps credentials out of whatever prints headers later.
+    pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
+        mark_all(headers, AUTHORIZATION);
+        if !self.cookies.is_empty() {
+            mark_all(headers, COOKIE);
+        }
+    }
+
+    /// Takes the credentials out, so that a handler cannot pass them on by accident.
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) {
+        if headers.get(AUTHORIZATION).is_some_and(is_bearer) {
+            headers.remove(AUTHORIZATION);
+        }
+        for name in &self.cookies {
+            strip_cookie(headers, name);
+        }
+    }
+}
+
+impl fmt::Debug for TokenSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenSources(header + {})", self.others.len())
+    }
+}
+
+fn from_header(headers: &HeaderMap) -> Result<Option<BearerToken>, Reason> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Whichever of two were taken, something in front of us may have judged by the other.
+    if values.next().is_some() {
+        return Err(Reason::SeveralAuthorizationHeaders);
+    }
+    BearerToken::from_authorization(value)
+}
+
+fn is_bearer(value: &HeaderValue) -> bool {
+    matches!(BearerToken::from_authorization(value), Ok(Some(_)))
+}
+
+struct Cookie {
+    name: Arc<str>,
+}
+
+impl TokenSource for Cookie {
+    fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
+        let mut values = pairs(headers).filter(|(name, _)| *name == &*self.name).map(|(_, value)| value);
+        let first = values.next()?;
+        // The same cookie twice (a parent domain, a path) is credentials in two places: made illegal on purpose.
+        Some(if values.next().is_some() { Cow::Borrowed(",") } else { Cow::Borrowed(first) })
+    }
+}
+
+/// The cookies of a request (RFC 6265 section 4.2.1); what is no text is no cookie of ours.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+}
+
+fn strip_cookie(headers: &mut HeaderMap, name: &str) {
+    let kept: Vec<String> = pairs(headers)
+        .filter(|(other, _)| *other != name)
+        .map(|(other, value)| format!("{other}={value}"))
+        .collect();
+    headers.remove(COOKIE);
+    if kept.is_empty() {
+        return;
+    }
+    if let Ok(value) = HeaderValue::from_str(&kept.join("; ")) {
+        headers.insert(COOKIE, value);
+    }
+}
+
+fn mark_all(headers: &mut HeaderMap, name: HeaderName) {
+    if let http::header::Entry::Occupied(mut entry) = headers.entry(name) {
+        entry.iter_mut().for_each(|value| value.set_sensitive(true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn find(sources: &TokenSources, headers: &HeaderMap) -> Result<Option<String>, Reason> {
+        sources.find(headers).map(|token| token.map(|token| token.as_str().into()))
+    }
+
+    #[test]
+    fn several_authorization_headers_are_refused_whatever_they_say() {
+        let sources = TokenSources::default();
+        for second in ["Bearer b", "Bearer a", "Basic Yg==", ""] {
+            let headers = headers(&[("authorization", "Bearer a"), ("authorization", second)]);
+            assert_eq!(find(&sources, &headers), Err(Reason::SeveralAuthorizationHeaders));
+        }
+    }
+
+    #[test]
+    fn several_token_sources_are_refused() {
+        let mut sources = TokenSources::default();
+        sources.add_cookie("session");
+        let both = headers(&[("authorization", "Bearer a"), ("cookie", "x=1; session=b")]);
+        assert_eq!(find(&sources, &both), Err(Reason::SeveralTokenSources));
+        let twice = headers(&[("cookie", "session=a; session=b")]);
+        assert_eq!(find(&sources, &twice), Err(Reason::IllegalCharacters));
+        let cookie = headers(&[("cookie", "x=1; session=b")]);
+        assert_eq!(find(&sources, &cookie), Ok(Some("b".into())));
+    }
+
+    #[test]
+    fn a_cookie_is_not_looked_at_unless_asked() {
+        let cookie = headers(&[("cookie", "session=b")]);
+        assert_eq!(find(&TokenSources::default(), &cookie), Ok(None));
+    }
+
+    #[test]
+    fn stripping_leaves_other_cookies_and_other_schemes() {
+        let mut sources = TokenSources::default();
+        sources.add_cookie("session");
+        let mut map = headers(&[("authorization", "Bearer a"), ("cookie", "x=1; session=b; y=2")]);
+        sources.mark_sensitive(&mut map);
+        assert!(map.values().all(HeaderValue::is_sensitive));
+        sources.strip(&mut map);
+        assert_eq!(map, headers(&[("cookie", "x=1; y=2")]));
+        let mut basic = headers(&[("authorization", "Basic YTpi")]);
+        sources.strip(&mut basic);
+        assert!(basic.contains_key(AUTHORIZATION));
+    }
+}

@@ -1,0 +1,198 @@
+use super::{Core, Verifier, rules::Rules};
+#[cfg(feature = "remote")]
+use crate::issuer::Settings;
+use crate::{
+    claims::ClaimMap,
+    clock::{Clock, SystemClock},
+    error::{ConfigError, Fault},
+    issuer::Issuer,
+    keys::Algorithm,
+};
+use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+/// The set-up of a [`Verifier`]. Nothing fails before [`build`](VerifierBuilder::build), which reports every fault.
+#[must_use = "a builder does nothing until `build`"]
+pub struct VerifierBuilder<T = ClaimMap> {
+    issuers: Vec<Issuer>,
+    /// Issuers were named, though some may have been faulty.
+    issuer_named: bool,
+    audiences: Vec<Box<str>>,
+    algorithms: Option<Vec<Algorithm>>,
+    leeway: Duration,
+    strict: bool,
+    clock: Arc<dyn Clock>,
+    faults: Vec<Fault>,
+    claims: PhantomData<fn() -> T>,
+}
+
+impl VerifierBuilder<ClaimMap> {
+    pub(crate) fn new() -> Self {
+        Self {
+            issuers: Vec::new(),
+            issuer_named: false,
+            audiences: Vec::new(),
+            algorithms: None,
+            leeway: DEFAULT_LEEWAY,
+            strict: false,
+            clock: Arc::new(SystemClock),
+            faults: Vec::new(),
+            claims: PhantomData,
+        }
+    }
+}
+
+impl<T> VerifierBuilder<T> {
+    /// Trusts an issuer. Required; say it once for each. Keys of one issuer never serve another.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.issuer_named = true;
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// One of our own names: a token's `aud` must contain one of them (RFC 7519 section 4.1.3). Required; may be said
+    /// several times.
+    pub fn audience(mut self, audience: &str) -> Self {
+        if audience.is_empty() {
+            self.faults.push(Fault::new("audience", "an audience is not empty"));
+        }
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// The algorithms for every issuer that names none of its own. Default: every asymmetric one.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        let algorithms: Vec<_> = algorithms.into_iter().collect();
+        if algorithms.is_empty() {
+            self.faults.push(Fault::new("algorithms", "none is left to verify with"));
+        }
+        for algorithm in algorithms.iter().filter(|algorithm| algorithm.is_symmetric()) {
+            let sentence =
+                format!("{algorithm} is an HMAC: only Issuer::hmac, with a secret of your own, has one");
+            self.faults.push(Fault::new("algorithms", sentence));
+        }
+        self.algorithms = Some(algorithms);
+        self
+    }
+
+    /// How far clocks may differ, for `exp`, `nbf` and `iat`; at most 300 s. Default: 60 s.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        if leeway > MAX_LEEWAY {
+            self.faults.push(Fault::new("leeway", format!("{leeway:?} is more than {MAX_LEEWAY:?}")));
+        }
+        self.leeway = leeway;
+        self
+    }
+
+    /// RFC 9068 whole: `typ` must be `at+jwt`, and `sub`, `client_id`, `iat`, `jti` must be there; RSA keys must have
+    /// the exponent 65537. Default: off, because many issuers write no `typ` or no `client_id`.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// The clock that tokens and keys are held against. Default: [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Your own claims type, read after the signature has verified. Default: [`ClaimMap`], all claims by name.
+    pub fn claims<U>(self) -> VerifierBuilder<U> {
+        VerifierBuilder {
+            issuers: self.issuers,
+            issuer_named: self.issuer_named,
+            audiences: self.audiences,
+            algorithms: self.algorithms,
+            leeway: self.leeway,
+            strict: self.strict,
+            clock: self.clock,
+            faults: self.faults,
+            claims: PhantomData,
+        }
+    }
+
+    /// Adds everything that `settings` say; their faults are reported by `build`.
+    #[cfg(feature = "remote")]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        let (read, faults) = settings.into_parts();
+        self.issuer_named |= read.issuer_named;
+        self.faults.extend(faults);
+        self.issuers.extend(read.issuers);
+        self.audiences.extend(read.audiences.iter().map(|audience| audience.as_str().into()));
+        self.strict |= read.strict;
+        if let Some(leeway) = read.leeway {
+            self.leeway = leeway;
+        }
+        self
+    }
+
+    /// Adds everything that the environment's `BEARER_…` variables say; `BEARER_ISSUER` and `BEARER_AUDIENCE` must be
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every fault of the environment, each under its variable's name.
+    #[cfg(feature = "remote")]
+    pub fn env(self) -> Result<Self, ConfigError> {
+        let settings = Settings::from_env();
+        settings.check()?;
+        Ok(self.settings(settings))
+    }
+
+    /// Checks the whole set-up and makes the verifier. Does no I/O and needs no runtime: keys are fetched by the first
+    /// request, or by [`Verifier::warm`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every fault: no issuer, no audience, an identifier of two issuers, an address that is not
+    /// safe, a value out of its range, …
+    pub fn build(mut self) -> Result<Verifier<T>, ConfigError> {
+        let mut faults = std::mem::take(&mut self.faults);
+        self.check(&mut faults);
+        ConfigError::check(faults)?;
+        let (clock, algorithms) = (&self.clock, self.algorithms.as_deref());
+        let issuers = self.issuers.into_iter().map(|issuer| issuer.trust(clock, algorithms)).collect();
+        let rules = Rules { audiences: self.audiences, leeway: self.leeway, strict: self.strict };
+        Ok(Verifier::from_core(Core::new(issuers, rules, self.clock)))
+    }
+
+    fn check(&self, faults: &mut Vec<Fault>) {
+        if !cfg!(any(feature = "aws-lc-rs", feature = "rust-crypto")) {
+            let sentence = "no signature can be checked without the feature aws-lc-rs or rust-crypto";
+            faults.push(Fault::new("features", sentence));
+        }
+        if !self.issuer_named {
+            faults.push(Fault::new("issuer", "name at least one issuer to trust"));
+        }
+        if self.audiences.is_empty() && !faults.iter().any(is_about_audience) {
+            let sentence = "name at least one audience: without it any token of the issuer would do";
+            faults.push(Fault::new("audience", sentence));
+        }
+        for issuer in &self.issuers {
+            faults.extend(issuer.check());
+        }
+        let mut seen = BTreeSet::new();
+        for identifier in self.issuers.iter().flat_map(|issuer| &issuer.identifiers) {
+            if !seen.insert(identifier) {
+                faults.push(Fault::new("issuer", format!("{identifier} is named twice")));
+            }
+        }
+    }
+}
+
+/// Settings have said already what is wrong with it.
+fn is_about_audience(fault: &Fault) -> bool {
+    fault.setting().to_ascii_lowercase().ends_with("audience")
+}
+
+impl<T> fmt::Debug for VerifierBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder")
+            .field("issuers", &self.issuers)
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
+    }
+}
