@@ -1,24 +1,163 @@
-//! tower-bearer
+//! Tower and axum middleware for OAuth 2.0 resource servers.
+//!
+//! A layer takes the Bearer token out of each request, verifies it against the trusted issuer's cached keys, and puts
+//! typed claims into the request; a second layer, set per route, decides whether those claims may pass. Handlers take
+//! the claims as an argument.
+//!
+//! ```
+//! # #[cfg(all(feature = "axum", feature = "aws-lc-rs"))] {
+//! use axum::{Router, routing::{get, post}};
+//! use tower_bearer::{AuthenticateLayer, Claims, Issuer, Verifier, policy::{role, scope}, require};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Staff { department: String }
+//!
+//! # fn main() -> Result<(), tower_bearer::ConfigError> {
+//! let verifier = Verifier::builder()
+//!     .issuer(Issuer::discover("https://id.example.com/realms/acme")?) // OIDC discovery or RFC 8414
+//!     .audience("https://api.example.com")
+//!     .claims::<Staff>() // your claims; a map of all claims without this line
+//!     .build()?;
+//!
+//! let app: Router = Router::new()
+//!     .route("/orders", get(list).route_layer(require(scope("orders:read"))))
+//!     .route("/orders", post(create).route_layer(require(scope("orders:write") & role("clerk"))))
+//!     .layer(AuthenticateLayer::new(verifier));
+//!
+//! async fn list(claims: Claims<Staff>) -> String {
+//!     format!("orders of {} for {:?}", claims.department, claims.subject())
+//! }
+//! # async fn create() {}
+//! # Ok(()) } main().unwrap(); }
+//! ```
+//!
+//! With `BEARER_ISSUER` and `BEARER_AUDIENCE` in the environment, [`Verifier::from_env()?`](Verifier::from_env) is the
+//! whole set-up; `Verifier::builder().env()?.claims::<Staff>().build()?` when there is a claims type.
+//!
+//! # A tour, in the order a request meets the rooms
+//!
+//! | module | what happens there |
+//! | --- | --- |
+//! | [`token`] | the header is read, strictly: one token, in one place, of legal characters |
+//! | [`issuer`] | the trusted issuers: [`Issuer`], and [`Settings`](issuer::Settings) out of the environment or a file |
+//! | [`keys`] | their keys, parsed once; fetched, kept and replaced while the program runs |
+//! | [`verify`] | signature and rules: from an unverified token to [`Claims`], or to a [`Reason`](error::Reason) |
+//! | [`claims`] | what a verified token says: [`Claims<T>`], [`Principal`](claims::Principal) |
+//! | [`authenticate`] | the layer that does all that for each request; 401 |
+//! | [`policy`], [`authorize`] | may this caller do this? [`require`]; 403 |
+//! | [`challenge`] | how a refusal looks: status, `WWW-Authenticate`, body |
+//! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
+//! | [`clock`] | time, which a test turns |
+#![cfg_attr(feature = "testing", doc = "| [`testing`] | an issuer of your own, ready-made claims |")]
+//! | [`docs`] | why it is shaped so, which attack meets which line, each default and its reason |
+//!
+//! # Which layer goes where
+//!
+//! ```text
+//!            ┌──────────────────────────────────────────────┐
+//!  request ─▶│ AuthenticateLayer   .layer(…)    401 400 503 │
+//!            │   ┌──────────────────────────────────────┐   │
+//!            │   │ require(policy)  .route_layer(…) 403 │   │
+//!            │   │   ┌──────────────────────────────┐   │   │
+//!            │   │   │ handler(claims: Claims<T>)   │   │   │
+//!            │   │   └──────────────────────────────┘   │   │
+//!            │   └──────────────────────────────────────┘   │
+//!            └──────────────────────────────────────────────┘
+//! ```
+//!
+//! [`AuthenticateLayer`] goes around everything it should guard: in axum, `.layer(…)` after the routes. [`require`] goes
+//! on the single method, with `route_layer`: plain `layer` would wrap that path's 405 answer, too. The other way round,
+//! a policy finds no caller, and answers 500 with an ERROR event that says what was forgotten.
+//!
+//! What is added to the router *after* `.layer(AuthenticateLayer…)` is outside of it, as always in axum. Whoever wants
+//! the whole router inside, whatever is added to it, wraps it as a service:
+//! `tower::ServiceBuilder::new().layer(AuthenticateLayer::new(verifier)).service(app)`, which also saves the cost of
+//! axum's boxing around a layer.
+//!
+//! # Checks inside a handler
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use tower_bearer::{AuthError, Claims, policy::role};
+//!
+//! async fn refund(claims: Claims) -> Result<&'static str, AuthError> {
+//!     claims.require(role("accountant"))?; // answers as the layer would: 403 and its challenge
+//!     Ok("refunded")
+//! }
+//! # }
+//! ```
+//!
+//! An error type of your own with `From<AuthError>` works as well, if its `IntoResponse` hands the `AuthError` on.
+//!
+//! # What the client is told
+//!
+//! | case | status | `WWW-Authenticate` |
+//! | --- | --- | --- |
+//! | no credentials | 401 | `Bearer`, with the `scope` that the route's policy needs |
+//! | malformed request | 400 | `Bearer error="invalid_request"` |
+//! | token refused | 401 | `Bearer error="invalid_token"` and a sentence from a fixed list |
+//! | policy not met | 403 | `Bearer error="insufficient_scope"` and the `scope` that is needed |
+//! | no usable keys for a trusted issuer | 503, `Retry-After` | none |
+//! | the program is wired wrong | 500 | none; the log says what was forgotten |
+//!
+//! The reason behind the class goes to the log as a `tracing` event, target `tower_bearer`:
+//!
+//! | message | level | fields |
+//! | --- | --- | --- |
+//! | `request refused` | INFO; DEBUG for a missing token | `kind`, `reason` |
+//! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid`, escaped and cut |
+//! | `policy denied` | INFO; DEBUG without a token | `reason`, `policy` |
+//! | `wired wrong` | ERROR | `reason`, `forgotten` |
+//! | `keys refreshed` | DEBUG; INFO for a rotation or a recovery | `issuer`, `keys`, `skipped`, `rotated`, `recovered` |
+//! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
+//! | `plain http allowed` | WARN | `issuer` |
+//!
+//! # Features
+//!
+//! A feature adds API; it never changes a decision.
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `axum` | yes | extractors, `AuthError: IntoResponse` |
+//! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
+//! | `tracing` | yes | events |
+//! | `aws-lc-rs` | yes | AWS-LC checks signatures, and TLS for `remote`; wants a C compiler |
+//! | `rust-crypto` | no | pure Rust checks signatures; with both on, AWS-LC does |
+//! | `native-tls` | no | the system's TLS for `remote`, beside or instead of `aws-lc-rs` |
+//! | `jsonwebtoken` | no | `TryFrom` the keys and algorithms of the `jsonwebtoken` crate |
+//! | `testing` | no | `TestIssuer`, a turned clock, ready-made claims |
+//!
+//! # What it does not do
+//!
+//! It issues no tokens, logs nobody in, and keeps no sessions. It does not look a token up at the issuer
+//! (introspection), and a token that is bound to a key (`cnf`) is refused, because nothing here checks the proof yet.
+//! A token is good until it expires or its key is withdrawn.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod token;
-#[macro_use]
-mod observe;
-pub mod clock;
-pub mod error;
-mod json;
 
 pub mod issuer;
 pub mod keys;
 pub mod verify;
 
 pub mod claims;
-pub mod policy;
 
 pub mod authenticate;
+
 pub mod authorize;
+pub mod policy;
+
 pub mod challenge;
+
 #[cfg(feature = "axum")]
 mod extract;
+
+pub mod clock;
+pub mod docs;
+pub mod error;
+mod json;
+mod observe;
 
 #[cfg(feature = "testing")]
 pub mod testing;

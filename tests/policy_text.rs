@@ -142,6 +142,10 @@ fn depth_and_length_are_bounded() {
     assert_eq!(parse(&parentheses(32)), deny());
     assert!(parentheses(33).parse::<Policy>().unwrap_err().to_string().contains("32 levels"));
 
+    // What is closed again does not count.
+    let side_by_side = vec!["(deny | authenticated)"; 100].join(" & ");
+    assert_eq!(parse(&side_by_side).to_string(), side_by_side);
+
     // Three levels for each parenthesis: fewer than 32 of them are open, and the policy is too deep all the same.
     let deep = |n: usize| format!("{}deny{}", "!(deny & (deny | ".repeat(n), "))".repeat(n));
     assert!(deep(10).parse::<Policy>().is_ok());

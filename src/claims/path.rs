@@ -27,6 +27,19 @@ impl ClaimPath {
         let start = claims.get(&*self.first)?;
         self.rest.iter().try_fold(start, |value, name| value.as_object()?.get(&**name))
     }
+
+    /// Whether something on the way is there and is no object: then nobody can say what stands at the end.
+    pub(crate) fn is_blocked(&self, claims: &Map<String, Value>) -> bool {
+        let mut here = claims.get(&*self.first);
+        for name in &self.rest {
+            match here {
+                None => return false,
+                Some(Value::Object(members)) => here = members.get(&**name),
+                Some(_) => return true,
+            }
+        }
+        false
+    }
 }
 
 impl FromStr for ClaimPath {
@@ -98,6 +111,14 @@ mod tests {
         assert_eq!(find("/a/0", json!({"a": [1]})), None);
         assert_eq!(find("/a~1b/c~0d", json!({"a/b": {"c~d": 1}})), Some(json!(1)));
         assert_eq!(find("/~1a", json!({"/a": 1})), Some(json!(1)));
+    }
+
+    #[test]
+    fn a_way_that_is_no_object_is_blocked_and_a_missing_one_is_not() {
+        let path: ClaimPath = "/a/b/c".parse().unwrap();
+        let blocked = |claims: Value| path.is_blocked(claims.as_object().unwrap());
+        assert!(blocked(json!({"a": "x"})) && blocked(json!({"a": {"b": []}})));
+        assert!(!blocked(json!({})) && !blocked(json!({"a": {}})) && !blocked(json!({"a": {"b": {"c": 1}}})));
     }
 
     #[test]

@@ -128,6 +128,11 @@ impl Principal {
         path.find(&self.inner.claims)
     }
 
+    /// Whether a claim cannot be looked for: cut off, or behind something that is no object.
+    pub(crate) fn is_hidden(&self, path: &ClaimPath) -> bool {
+        self.is_cut_off(path.claim()) || path.is_blocked(&self.inner.claims)
+    }
+
     /// What the token says of one kind of right; `None` where it does not say (absent, unreadable, cut off).
     pub(crate) fn listed(&self, authority: Authority) -> Option<&[Box<str>]> {
         self.inner.authorities.listed(authority)

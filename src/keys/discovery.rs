@@ -33,7 +33,7 @@ pub(crate) async fn locate(fetch: &dyn Fetch, issuer: &str, urls: &[String]) -> 
     let mut last = FetchError::Unusable("no metadata address".into());
     for url in urls {
         match fetch.fetch(&FetchRequest::new(url, None)).await {
-            Ok(fetched) => return read(&fetched.body.unwrap_or_default(), issuer),
+            Ok(fetched) => return locate_in(&fetched.body.unwrap_or_default(), issuer),
             Err(FetchError::Status(code @ (404 | 405 | 410))) => last = FetchError::Status(code),
             Err(error) => return Err(error),
         }
@@ -42,7 +42,7 @@ pub(crate) async fn locate(fetch: &dyn Fetch, issuer: &str, urls: &[String]) -> 
 }
 
 /// `issuer` must equal ours, byte for byte (RFC 8414 section 3.3, OpenID Connect Discovery section 4.3).
-fn read(body: &[u8], issuer: &str) -> Result<String, FetchError> {
+pub(crate) fn locate_in(body: &[u8], issuer: &str) -> Result<String, FetchError> {
     let unusable = |words: &str| FetchError::Unusable(words.to_owned());
     let document = json::read_object(body).map_err(|_| unusable("metadata is not a JSON object"))?;
     match document.get("issuer").and_then(Value::as_str) {
@@ -81,9 +81,9 @@ mod tests {
     fn metadata_of_another_issuer_is_refused() {
         let ours = "https://id.example.com";
         let document = |issuer: &str| format!(r#"{{"issuer":"{issuer}","jwks_uri":"https://k"}}"#);
-        assert_eq!(read(document(ours).as_bytes(), ours), Ok("https://k".into()));
+        assert_eq!(locate_in(document(ours).as_bytes(), ours), Ok("https://k".into()));
         for other in ["https://id.example.com/", "https://evil.example.com", "HTTPS://id.example.com", ""] {
-            assert!(read(document(other).as_bytes(), ours).is_err(), "{other}");
+            assert!(locate_in(document(other).as_bytes(), ours).is_err(), "{other}");
         }
         for bad in [
             "",
@@ -92,7 +92,7 @@ mod tests {
             r#"{"issuer":"https://id.example.com"}"#,
             r#"{"issuer":["https://id.example.com"]}"#,
         ] {
-            assert!(read(bad.as_bytes(), ours).is_err(), "{bad}");
+            assert!(locate_in(bad.as_bytes(), ours).is_err(), "{bad}");
         }
     }
 }

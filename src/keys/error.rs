@@ -135,6 +135,9 @@ mod tests {
         let sentences: BTreeSet<_> = KeyError::ALL.iter().map(ToString::to_string).collect();
         assert_eq!(ids.len(), KeyError::ALL.len());
         assert_eq!(sentences.len(), KeyError::ALL.len());
-        assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        assert!(
+            ids.iter()
+                .all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+        );
     }
 }

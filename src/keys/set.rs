@@ -116,8 +116,10 @@ impl KeySet {
     /// The key that a token names, or those it may mean.
     ///
     /// A `kid` names one key that has it: different ones that fit are ambiguous, and a key without `kid` does not
-    /// serve. Without a `kid`, every key that fits may be meant. Allocates nothing.
+    /// serve. Without a `kid`, every key that fits may be meant; and so it is where no key of the set has one (keys
+    /// from PEM), for then the token's `kid` names nothing here. Allocates nothing.
     pub(crate) fn select(&self, kid: Option<&str>, alg: Algorithm) -> Selection<'_> {
+        let kid = kid.filter(|_| self.key_ids().next().is_some());
         let limit = if kid.is_some() { 1 } else { MAX_TRIES };
         let mut found = Candidates::default();
         for key in self.keys.iter().filter(|key| key.fits(alg) && (kid.is_none() || key.kid() == kid)) {
@@ -351,5 +353,6 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
 }
 
-#[cfg(all(test, any(feature = "aws-lc-rs", feature = "rust-crypto")))]
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod tests;

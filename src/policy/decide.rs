@@ -3,7 +3,7 @@ use crate::{
     claims::{Claims, Principal},
     error::{AuthError, Reason},
 };
-use std::{borrow::Borrow, iter, sync::Arc};
+use std::{borrow::Borrow, sync::Arc};
 
 /// What a policy decides on a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -53,7 +53,8 @@ fn ask(term: &Rule, claims: &Value) -> Option<bool> {
         Rule::Permission(permission) => Some(strings(claims, "permissions")?.contains(permission)),
         Rule::Group(group) => Some(strings(claims, "groups")?.contains(group)),
         Rule::Claim(path, wanted) => claim(claims, path, wanted),
-        Rule::Absent(path) => (!is_cut_off(claims, &path[0])).then(|| find(claims, path).is_none()),
+        Rule::Absent(path) if is_cut_off(claims, &path[0]) || is_blocked(claims, path) => None,
+        Rule::Absent(path) => Some(find(claims, path).is_none()),
         Rule::Issuer(issuer) => Some(claims.get("iss")?.as_str()? == issuer),
         Rule::Client(client) => Some(claims.get("client_id")?.as_str()? == client),
         Rule::Authenticated => Some(true),
@@ -64,6 +65,10 @@ fn ask(term: &Rule, claims: &Value) -> Option<bool> {
 
 fn is_cut_off(claims: &Value, claim: &str) -> bool {
     claims.get("_claim_names").is_some_and(|names| !names.is_object() || names.get(claim).is_some())
+}
+
+fn is_blocked(claims: &Value, path: &[String]) -> bool {
+    (1..path.len()).any(|steps| find(claims, &path[..steps]).is_some_and(|value| !value.is_object()))
 }
 
 fn find<'a>(claims: &'a Value, path: &[String]) -> Option<&'a Value> {

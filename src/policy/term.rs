@@ -76,7 +76,7 @@ fn claim_is(principal: &Principal, path: &ClaimPath, wanted: &Value) -> Truth {
 }
 
 fn is_absent(principal: &Principal, path: &ClaimPath) -> Truth {
-    if principal.is_cut_off(path.claim()) {
+    if principal.is_hidden(path) {
         return Truth::Unknown;
     }
     Truth::from(principal.claim_at(path).is_none())

@@ -36,6 +36,8 @@
 
 mod caller;
 mod clock;
+#[doc(hidden)]
+pub mod fuzz;
 mod issuer;
 mod jws;
 mod server;

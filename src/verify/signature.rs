@@ -20,5 +20,6 @@ pub(crate) fn verify(key: &Key, alg: Algorithm, message: &[u8], signature: &[u8]
     key.prepared(alg).is_some_and(|prepared| backend::verify(prepared, message, signature))
 }
 
-#[cfg(all(test, feature = "testing", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
+#[cfg(test)]
+#[cfg(all(feature = "testing", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 mod tests;

@@ -191,9 +191,11 @@ impl fmt::Debug for Key {
     }
 }
 
-#[cfg(all(test, any(feature = "aws-lc-rs", feature = "rust-crypto")))]
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod tests;
-#[cfg(all(test, not(any(feature = "aws-lc-rs", feature = "rust-crypto"))))]
+#[cfg(test)]
+#[cfg(not(any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 mod tests {
     use super::*;
 

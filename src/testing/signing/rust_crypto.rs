@@ -72,7 +72,8 @@ impl Signer {
                 made.to_vec()
             }
             Self::P521(key) => {
-                let made: p521::ecdsa::Signature = key.sign(message);
+                // This version of `p521` has the plain signer only behind a feature that nothing else needs.
+                let made: p521::ecdsa::Signature = key.sign_with_rng(&mut OsRng, message);
                 made.to_vec()
             }
             Self::Ed25519(key) => key.sign(message).to_vec(),

@@ -1,0 +1,46 @@
+//! Every input of the fuzzers' corpora, on a stable compiler: what was found once stays found.
+
+#![cfg(feature = "testing")]
+
+use std::{fs, path::Path};
+use tower_bearer::testing::fuzz;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let Ok(entries) = fs::read_dir(&folder) else {
+        // A packaged crate has no fuzz folder; a checkout has one, and must not lose it.
+        assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").exists(), "no corpus for {target}");
+        return;
+    };
+    let mut count = 0;
+    for entry in entries {
+        run(&fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count >= 10, "the corpus of {target} has only {count} inputs");
+}
+
+#[test]
+fn tokens_are_replayed() {
+    replay("token", fuzz::token);
+}
+
+#[test]
+fn headers_are_replayed() {
+    replay("header", fuzz::header);
+}
+
+#[test]
+fn key_sets_are_replayed() {
+    replay("key_set", fuzz::key_set);
+}
+
+#[test]
+fn claims_are_replayed() {
+    replay("claims", fuzz::claims);
+}
+
+#[test]
+fn policy_texts_are_replayed() {
+    replay("policy_text", fuzz::policy_text);
+}
