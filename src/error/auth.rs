@@ -50,6 +50,7 @@ impl AuthError {
         self
     }
 
+    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "fixed keys are always there"))]
     /// Our own outage; `retry_after` is when trying again makes sense.
     pub(crate) fn unavailable(retry_after: Duration) -> Self {
         let extra = Extra { retry_after: Some(retry_after), ..Extra::default() };

@@ -1,4 +1,4 @@
-use super::{Issuer, KeySource, has_symmetric};
+use super::setup::{Issuer, KeySource, has_symmetric};
 #[cfg(feature = "remote")]
 use crate::keys::{
     Fetch, HttpFetch, RemoteKeySet, discovery, is_safe_url,

@@ -13,10 +13,7 @@ mod backend;
 #[path = "signing/no_backend.rs"]
 mod backend;
 
-use crate::{
-    json::encode_base64url,
-    keys::{Algorithm, Key},
-};
+use crate::{json::encode_base64url, keys::Algorithm};
 use pkcs1::UintRef;
 use serde_json::{Map, Value};
 use spki::{
@@ -32,6 +29,10 @@ pub(crate) struct SigningKey {
 }
 
 /// The public half, as raw as it goes into a JWK; of a secret, the secret.
+#[cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "rust-crypto")),
+    expect(dead_code, reason = "no backend makes keys")
+)]
 enum Public {
     Rsa {
         n: Vec<u8>,
@@ -50,10 +51,6 @@ impl SigningKey {
     /// A new key for that algorithm; RSA has 2048 bits, a secret 64 bytes.
     pub(crate) fn generate(alg: Algorithm) -> Self {
         Self { alg, signer: backend::Signer::generate(alg) }
-    }
-
-    pub(crate) fn algorithm(&self) -> Algorithm {
-        self.alg
     }
 
     /// The signature as a JWS wants it.
@@ -113,7 +110,9 @@ impl SigningKey {
     }
 
     /// The key that verifies, as a server would hold it.
-    pub(crate) fn verification_key(&self, kid: &str) -> Key {
+    #[cfg(test)]
+    pub(crate) fn verification_key(&self, kid: &str) -> crate::keys::Key {
+        use crate::keys::Key;
         let key = match self.signer.public() {
             Public::Secret(secret) => Key::from_secret(&secret, self.alg).map(|key| key.with_kid(kid)),
             _ => Key::from_jwk(&Value::Object(self.public_jwk(kid)).to_string()),

@@ -1,4 +1,4 @@
-use super::{Core, Verifier, rules::Rules};
+use super::{Verifier, rules::Rules, steps::Core};
 #[cfg(feature = "remote")]
 use crate::issuer::Settings;
 use crate::{

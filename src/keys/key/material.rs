@@ -51,14 +51,6 @@ impl Curve {
             Curve::P521 => 66,
         }
     }
-
-    pub(crate) const fn algorithm(self) -> Algorithm {
-        match self {
-            Curve::P256 => Algorithm::ES256,
-            Curve::P384 => Algorithm::ES384,
-            Curve::P521 => Algorithm::ES512,
-        }
-    }
 }
 
 impl Material {

@@ -1,0 +1,124 @@
+use super::setup::{Issuer, KeySource, check_identifier};
+use crate::{
+    error::{ConfigError, Fault},
+    keys::{Fetch, life::KeyPolicy},
+};
+use http::Uri;
+use std::{sync::Arc, time::Duration};
+
+/// How a remote set is fetched.
+#[derive(Clone, Default)]
+pub(crate) struct Remote {
+    pub(crate) fetch: Option<Arc<dyn Fetch>>,
+    pub(crate) policy: KeyPolicy,
+}
+
+/// Issuers whose keys are fetched.
+impl Issuer {
+    /// An issuer whose metadata says where its keys are: OpenID Connect Discovery, then RFC 8414 in both forms. The
+    /// metadata's `issuer` must equal `issuer`, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where `issuer` is no absolute `http(s)` URL without query and fragment (RFC 8414 section 2).
+    pub fn discover(issuer: &str) -> Result<Self, ConfigError> {
+        check_identifier_url(issuer)?;
+        Ok(Self::with_source(issuer, KeySource::Discover(None)))
+    }
+
+    /// An issuer whose key set stands at a known address; no metadata is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where `issuer` is empty or `jwks_uri` is no absolute `http(s)` URL.
+    pub fn jwks(issuer: &str, jwks_uri: &str) -> Result<Self, ConfigError> {
+        check_identifier(issuer)?;
+        check_url("jwks_uri", jwks_uri)?;
+        Ok(Self::with_source(issuer, KeySource::Jwks(jwks_uri.to_owned())))
+    }
+}
+
+/// Where and how often keys are fetched.
+impl Issuer {
+    /// Reads the metadata there, wherever the identifier points: an address inside the cluster, say. Default: the
+    /// well-known addresses of the identifier.
+    pub fn metadata_url(mut self, url: &str) -> Self {
+        match (check_url("metadata_url", url), &mut self.source) {
+            (Ok(()), KeySource::Discover(at)) => *at = Some(url.to_owned()),
+            (Ok(()), _) => {
+                self.faults
+                    .push(Fault::new("metadata_url", "only an issuer made by discover reads metadata"));
+            }
+            (Err(error), _) => self.faults.extend(error.into_faults()),
+        }
+        self
+    }
+
+    /// Fetches through your own transport. Default: [`HttpFetch`](crate::keys::HttpFetch).
+    pub fn fetch(mut self, fetch: impl Fetch) -> Self {
+        self.remote.fetch = Some(Arc::new(fetch));
+        self
+    }
+
+    /// How long a fetched set is good for, whatever its `Cache-Control` says; 1 s to 24 h. Default: 10 min, moved by
+    /// `max-age` within 1 min to 1 h.
+    pub fn key_ttl(mut self, ttl: Duration) -> Self {
+        self.check_range("key_ttl", ttl, Duration::from_secs(1), Duration::from_secs(24 * 3600));
+        self.remote.policy.ttl = Some(ttl);
+        self
+    }
+
+    /// How long past its time to live a set may still judge while the issuer fails; at most 24 h. Default: 1 h.
+    pub fn max_stale(mut self, max_stale: Duration) -> Self {
+        self.check_range("max_stale", max_stale, Duration::ZERO, Duration::from_secs(24 * 3600));
+        self.remote.policy.max_stale = max_stale;
+        self
+    }
+
+    /// Least time between an answered fetch and the next one that an unknown `kid` may cause; 100 ms to 1 h.
+    /// Default: 5 s.
+    pub fn key_cooldown(mut self, cooldown: Duration) -> Self {
+        self.check_range("key_cooldown", cooldown, Duration::from_millis(100), Duration::from_secs(3600));
+        self.remote.policy.cooldown = cooldown;
+        self
+    }
+
+    /// The time for a whole fetch, trickling bytes included; 100 ms to 60 s. Default: 5 s.
+    pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
+        self.check_range("fetch_timeout", timeout, Duration::from_millis(100), Duration::from_secs(60));
+        self.remote.policy.fetch_timeout = timeout;
+        self
+    }
+
+    fn check_range(&mut self, setting: &'static str, value: Duration, least: Duration, most: Duration) {
+        if value < least || value > most {
+            let sentence = format!("{value:?} is not within {least:?} to {most:?}");
+            self.faults.push(Fault::new(setting, sentence));
+        }
+    }
+}
+
+/// RFC 8414 section 2: a URL without query and fragment.
+fn check_identifier_url(issuer: &str) -> Result<(), ConfigError> {
+    check_url("issuer", issuer)?;
+    if issuer.contains(['?', '#']) {
+        return Err(ConfigError::new(
+            "issuer",
+            "an issuer has neither query nor fragment (RFC 8414 section 2)",
+        ));
+    }
+    Ok(())
+}
+
+fn check_url(setting: &'static str, url: &str) -> Result<(), ConfigError> {
+    let parsed = url.parse::<Uri>().ok();
+    let absolute = parsed.as_ref().is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    let secretless = parsed.and_then(|uri| uri.authority().map(|host| !host.as_str().contains('@')));
+    match (absolute, secretless) {
+        (true, Some(true)) => Ok(()),
+        (true, _) => Err(ConfigError::new(setting, "a URL here carries no user or password")),
+        _ => Err(ConfigError::new(setting, "must be an absolute https:// URL")),
+    }
+}

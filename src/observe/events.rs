@@ -1,0 +1,102 @@
+use super::Looks;
+use crate::error::{AuthError, AuthErrorKind};
+use std::fmt;
+use tracing::{Level, enabled};
+
+macro_rules! event {
+    ($level:ident, $($rest:tt)*) => {
+        tracing::event!(target: "tower_bearer", Level::$level, $($rest)*)
+    };
+}
+
+/// A request was refused by the layer. `looks` is only called when somebody listens.
+pub(crate) fn refused(error: &AuthError, looks: impl FnOnce() -> Looks) {
+    let (kind, reason) = (kind_id(error.kind()), error.reason().id());
+    if error.kind() == AuthErrorKind::MissingToken {
+        event!(DEBUG, kind, reason, "request refused");
+    } else {
+        event!(INFO, kind, reason, "request refused");
+    }
+    if error.kind() == AuthErrorKind::InvalidToken && enabled!(target: "tower_bearer", Level::DEBUG) {
+        let Looks { iss, aud, typ, alg, kid } = looks();
+        let (iss, aud, typ, alg, kid) = (cut(iss), cut(aud), cut(typ), cut(alg), cut(kid));
+        event!(DEBUG, iss, aud, typ, alg, kid, "token looked like");
+    }
+}
+
+/// A policy said no. The policy is configuration and may be shown; the caller may not.
+pub(crate) fn denied(error: &AuthError, policy: &dyn fmt::Display) {
+    let reason = error.reason().id();
+    if error.kind() == AuthErrorKind::MissingToken {
+        event!(DEBUG, reason, %policy, "policy denied");
+    } else {
+        event!(INFO, reason, %policy, "policy denied");
+    }
+}
+
+/// The program is at fault; the sentence says what was forgotten.
+pub(crate) fn miswired(error: &AuthError, forgotten: fmt::Arguments<'_>) {
+    event!(ERROR, reason = error.reason().id(), %forgotten, "wired wrong");
+}
+
+pub(crate) fn plain_http(issuer: &str) {
+    event!(WARN, issuer, "plain http allowed");
+}
+
+#[cfg(feature = "remote")]
+pub(crate) fn refreshed(issuer: &str, keys: usize, skipped: usize, rotated: bool, recovered: bool) {
+    if rotated || recovered {
+        event!(INFO, issuer, keys, skipped, rotated, recovered, "keys refreshed");
+    } else {
+        event!(DEBUG, issuer, keys, skipped, rotated, recovered, "keys refreshed");
+    }
+}
+
+#[cfg(feature = "remote")]
+pub(crate) fn refresh_failed(issuer: &str, error: &dyn fmt::Display, again: bool) {
+    if again {
+        event!(DEBUG, issuer, %error, "key refresh failed");
+    } else {
+        event!(WARN, issuer, %error, "key refresh failed");
+    }
+}
+
+fn kind_id(kind: AuthErrorKind) -> &'static str {
+    match kind {
+        AuthErrorKind::MissingToken => "missing_token",
+        AuthErrorKind::InvalidRequest => "invalid_request",
+        AuthErrorKind::InvalidToken => "invalid_token",
+        AuthErrorKind::InsufficientScope => "insufficient_scope",
+        AuthErrorKind::Unavailable => "unavailable",
+        AuthErrorKind::Misconfigured => "misconfigured",
+    }
+}
+
+/// Escaped, so that a token cannot forge a log line, and short.
+fn cut(value: Option<String>) -> String {
+    const MOST: usize = 64;
+    let Some(value) = value else { return "absent".into() };
+    let mut shown = String::with_capacity(MOST);
+    for character in value.chars() {
+        let escaped: String = character.escape_debug().collect();
+        if shown.len() + escaped.len() > MOST {
+            shown.push('…');
+            break;
+        }
+        shown.push_str(&escaped);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_shown_value_is_escaped_and_cut() {
+        assert_eq!(cut(None), "absent");
+        assert_eq!(cut(Some("a\nb\u{1b}[0m".into())), "a\\nb\\u{1b}[0m");
+        assert_eq!(cut(Some("x".repeat(100))), format!("{}…", "x".repeat(64)));
+        assert!(cut(Some("é\n".repeat(100))).len() <= 64 + '…'.len_utf8());
+    }
+}

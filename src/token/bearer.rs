@@ -1,0 +1,187 @@
+use crate::error::Reason;
+use http::HeaderValue;
+use std::fmt;
+
+/// The longest token that is looked at, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// A token as it was sent: bounded, of legal characters, and not verified.
+///
+/// `Debug` shows its length only. Cloning shares the bytes.
+#[derive(Clone)]
+pub struct BearerToken {
+    // The header's own bytes, shared: taking a token from a request copies nothing.
+    value: HeaderValue,
+    start: usize,
+}
+
+/// The three parts of a JWS in compact serialization (RFC 7515 section 7.1), still encoded.
+#[derive(Clone, Copy)]
+pub(crate) struct Compact<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) signature: &'a str,
+    /// Header, dot, payload: what was signed.
+    pub(crate) signed: &'a str,
+}
+
+impl BearerToken {
+    /// Takes a bare token, for callers that do not speak HTTP.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::EmptyToken`], [`Reason::TokenTooLong`] or [`Reason::IllegalCharacters`].
+    pub fn parse(token: &str) -> Result<Self, Reason> {
+        check(token.as_bytes())?;
+        let value = HeaderValue::from_str(token).map_err(|_| Reason::IllegalCharacters)?;
+        Ok(Self::checked(value, 0))
+    }
+
+    /// Takes the credentials of one `Authorization` value; `None` where it has another scheme.
+    pub(crate) fn from_authorization(value: &HeaderValue) -> Result<Option<Self>, Reason> {
+        let bytes = value.as_bytes();
+        let Some((scheme, rest)) = bytes.split_at_checked("bearer".len()) else { return Ok(None) };
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            return Ok(None);
+        }
+        match rest.first() {
+            None => return Err(Reason::EmptyToken),
+            Some(b' ') => {}
+            // `Bearerish xyz` is a scheme of its own; `Bearer:xyz` is Bearer, written wrong.
+            Some(&byte) if is_scheme_char(byte) => return Ok(None),
+            Some(_) => return Err(Reason::IllegalCharacters),
+        }
+        let token = rest.trim_ascii_start();
+        check(token)?;
+        Ok(Some(Self::checked(value.clone(), bytes.len() - token.len())))
+    }
+
+    fn checked(mut value: HeaderValue, start: usize) -> Self {
+        value.set_sensitive(true);
+        Self { value, start }
+    }
+
+    /// The token's text. Whoever reads it must not log it.
+    pub(crate) fn as_str(&self) -> &str {
+        let bytes = self.value.as_bytes().get(self.start..).unwrap_or_default();
+        // `check` admitted ASCII only.
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Splits into the parts of a JWS.
+    pub(crate) fn compact(&self) -> Result<Compact<'_>, Reason> {
+        let token = self.as_str();
+        match token.bytes().filter(|&byte| byte == b'.').count() {
+            2 => {}
+            4 => return Err(Reason::EncryptedToken),
+            _ => return Err(Reason::NotAJws),
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(Reason::NotAJws)?;
+        let (header, payload) = signed.split_once('.').ok_or(Reason::NotAJws)?;
+        Ok(Compact { header, payload, signature, signed })
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BearerToken({} bytes)", self.as_str().len())
+    }
+}
+
+/// RFC 9110 section 11.2: `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+fn check(token: &[u8]) -> Result<(), Reason> {
+    if token.is_empty() {
+        return Err(Reason::EmptyToken);
+    }
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(Reason::TokenTooLong);
+    }
+    let body = token.iter().take_while(|&&byte| is_token68(byte)).count();
+    let padded = token.iter().skip(body).all(|&byte| byte == b'=');
+    if body == 0 || !padded { Err(Reason::IllegalCharacters) } else { Ok(()) }
+}
+
+fn is_token68(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+}
+
+/// RFC 9110 section 5.6.2: the characters of a scheme's name.
+fn is_scheme_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(value: &[u8]) -> Result<Option<String>, Reason> {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        BearerToken::from_authorization(&value).map(|token| token.map(|token| token.as_str().into()))
+    }
+
+    #[test]
+    fn illegal_characters_are_refused() {
+        for bad in [
+            &b"Bearer a b"[..],
+            b"Bearer a,b",
+            b"Bearer a=b",
+            b"Bearer =",
+            b"Bearer \"a\"",
+            b"Bearer a\xff",
+            b"Bearer a, Bearer b",
+            b"Bearer {}",
+            b"Bearer:a",
+            b"Bearer\ta",
+            b"Bearer\xa0a",
+        ] {
+            assert_eq!(take(bad), Err(Reason::IllegalCharacters), "{:?}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    #[test]
+    fn an_empty_token_is_refused() {
+        for bad in [&b"Bearer"[..], b"bearer ", b"BEARER   "] {
+            assert_eq!(take(bad), Err(Reason::EmptyToken));
+        }
+        assert_eq!(BearerToken::parse("").unwrap_err(), Reason::EmptyToken);
+    }
+
+    #[test]
+    fn a_token_too_long_is_refused_and_the_longest_is_not() {
+        let longest = "a".repeat(MAX_TOKEN_BYTES);
+        assert!(BearerToken::parse(&longest).is_ok());
+        assert_eq!(BearerToken::parse(&(longest + "a")).unwrap_err(), Reason::TokenTooLong);
+    }
+
+    #[test]
+    fn another_scheme_is_no_credentials() {
+        for other in [&b"Basic YTpi"[..], b"", b"Bear", b"Bearerish abc", b"DPoP abc", b"\xff\xff"] {
+            assert_eq!(take(other), Ok(None), "{:?}", String::from_utf8_lossy(other));
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_bearer_in_any_case() {
+        for good in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER a.b.c", b"bEaReR  a.b.c"] {
+            assert_eq!(take(good), Ok(Some("a.b.c".into())));
+        }
+        assert_eq!(take(b"Bearer a=="), Ok(Some("a==".into())));
+    }
+
+    #[test]
+    fn parts_are_split_once_and_an_encrypted_token_has_its_own_reason() {
+        let split = |text: &str| BearerToken::parse(text).unwrap().compact().map(|c| c.signed.to_owned());
+        assert_eq!(split("a.b.c"), Ok("a.b".into()));
+        assert_eq!(split("a..c"), Ok("a.".into()));
+        assert_eq!(split("a.b.c.d.e"), Err(Reason::EncryptedToken));
+        for bad in ["a", "a.b", "a.b.c.d", "a.b.c.d.e.f"] {
+            assert_eq!(split(bad), Err(Reason::NotAJws), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let token = BearerToken::parse("s3cret.s3cret.s3cret").unwrap();
+        assert_eq!(format!("{token:?}"), "BearerToken(20 bytes)");
+    }
+}

@@ -1,0 +1,213 @@
+use super::{
+    header::{JoseHeader, typ_is},
+    rules::{self, Rules},
+    signature,
+};
+#[cfg(feature = "remote")]
+use crate::keys::{
+    life::Need,
+    remote::{Asked, Ticket},
+};
+#[cfg(feature = "remote")]
+use crate::observe;
+#[cfg(feature = "testing")]
+use crate::token::BearerToken;
+use crate::{
+    clock::{Clock, Now},
+    error::{AuthError, Reason},
+    issuer::{IssuerKeys, TrustedIssuer},
+    json,
+    keys::{Algorithm, Key, KeySet, Selection},
+    token::Compact,
+};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// What does not depend on `T`.
+pub(crate) struct Core {
+    pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) rules: Rules,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Whether a request may still wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    Waits,
+    #[cfg_attr(not(feature = "remote"), allow(dead_code))]
+    Over,
+}
+
+pub(super) enum Stop {
+    Refused(AuthError),
+    #[cfg(feature = "remote")]
+    Wait(Ticket),
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
+impl From<AuthError> for Stop {
+    fn from(error: AuthError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// A token decoded once.
+pub(super) struct Parts<'a> {
+    signed: &'a str,
+    pub(super) header: JoseHeader,
+    pub(super) payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn decode(compact: Compact<'a>) -> Result<Self, Reason> {
+        let decode = |part| json::decode_base64url(part).ok_or(Reason::Base64NotCanonical);
+        Ok(Self {
+            signed: compact.signed,
+            header: JoseHeader::read(compact.header)?,
+            payload: decode(compact.payload)?,
+            signature: decode(compact.signature)?,
+        })
+    }
+}
+
+impl Core {
+    pub(crate) fn new(issuers: Vec<TrustedIssuer>, rules: Rules, clock: Arc<dyn Clock>) -> Self {
+        Self { issuers, rules, clock }
+    }
+
+    /// The unverified `iss` chooses among the trusted; with one issuer it is not even read before the signature.
+    pub(super) fn choose_issuer(&self, parts: &Parts<'_>) -> Result<&TrustedIssuer, Reason> {
+        if let [only] = self.issuers.as_slice() {
+            return Ok(only);
+        }
+        let iss = peek_issuer(&parts.payload)?;
+        self.issuers.iter().find(|issuer| issuer.identifier(&iss).is_some()).ok_or(Reason::IssuerUnknown)
+    }
+
+    pub(super) fn check_header(
+        &self,
+        header: &JoseHeader,
+        issuer: &TrustedIssuer,
+    ) -> Result<Algorithm, Reason> {
+        let algorithm = header.alg().parse().map_err(|_| Reason::AlgNotAllowed)?;
+        if !issuer.algorithms.contains(&algorithm) {
+            return Err(Reason::AlgNotAllowed);
+        }
+        let is = |wanted: &str| header.typ().is_some_and(|typ| typ_is(typ, wanted));
+        if self.rules.strict {
+            return if is("at+jwt") { Ok(algorithm) } else { Err(Reason::StrictTyp) };
+        }
+        let plain = header.typ().is_none() || is("JWT") || is("at+jwt");
+        let named = || issuer.typs.iter().any(|typ| is(typ));
+        if plain || named() { Ok(algorithm) } else { Err(Reason::TypNotAllowed) }
+    }
+
+    pub(super) fn check_signature(
+        &self,
+        parts: &Parts<'_>,
+        issuer: &TrustedIssuer,
+        algorithm: Algorithm,
+        now: Now,
+        patience: Patience,
+    ) -> Result<(), Stop> {
+        match &issuer.keys {
+            IssuerKeys::Fixed(keys) => {
+                let _ = (now, patience);
+                Ok(self.judge(parts, keys, algorithm).unwrap_or(Err(Reason::KeyUnknown))?)
+            }
+            #[cfg(feature = "remote")]
+            IssuerKeys::Remote(remote) => {
+                let mut need = Need::Set;
+                if let Some(snapshot) = remote.fresh(now).as_ref().and_then(|guard| guard.as_ref()) {
+                    match self.judge(parts, &snapshot.keys, algorithm) {
+                        Some(judged) => return Ok(judged?),
+                        None => need = Need::MissingKey,
+                    }
+                }
+                // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
+                let claims = rules::read_claims(&parts.payload)?;
+                self.rules.check(&claims, issuer, now.wall)?;
+                loop {
+                    let asked = remote.ask(need, now);
+                    match asked {
+                        Asked::Judge(snapshot) => match self.judge(parts, &snapshot.keys, algorithm) {
+                            Some(judged) => return Ok(judged?),
+                            None if need == Need::MissingKey => return Err(Reason::KeyUnknown.into()),
+                            None => need = Need::MissingKey,
+                        },
+                        Asked::Wait(ticket) if patience == Patience::Waits => return Err(Stop::Wait(ticket)),
+                        Asked::Wait(_) => {
+                            return Err(AuthError::unavailable(std::time::Duration::ZERO).into());
+                        }
+                        Asked::Unavailable(after) => return Err(AuthError::unavailable(after).into()),
+                        Asked::RuntimeMissing => return Err(runtime_missing().into()),
+                    }
+                }
+            }
+        }
+    }
+
+    fn judge(&self, parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm) -> Option<Result<(), Reason>> {
+        judge(parts, keys, algorithm, self.rules.strict)
+    }
+}
+
+/// Holds the signature against the keys it may be of; `None` where the set has none for this token.
+fn judge(parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm, strict: bool) -> Option<Result<(), Reason>> {
+    let fits = |key: &Key| {
+        // `.strict()`: 65537 is the exponent every conforming issuer uses.
+        let common = !strict || key.has_common_exponent();
+        common && signature::verify(key, algorithm, parts.signed.as_bytes(), &parts.signature)
+    };
+    match keys.select(parts.header.kid(), algorithm) {
+        Selection::Missing => None,
+        Selection::Ambiguous => Some(Err(Reason::KeyAmbiguous)),
+        Selection::Try(candidates) => {
+            let signed = candidates.iter().any(fits);
+            Some(if signed { Ok(()) } else { Err(Reason::SignatureInvalid) })
+        }
+    }
+}
+
+/// The way up to the signature alone, for test vectors that are no access tokens.
+#[cfg(feature = "testing")]
+pub(crate) fn verify_bare(token: &BearerToken, keys: &KeySet) -> Result<Vec<u8>, Reason> {
+    let parts = Parts::decode(token.compact()?)?;
+    let algorithm = parts.header.alg().parse().map_err(|_| Reason::AlgNotAllowed)?;
+    judge(&parts, keys, algorithm, false).unwrap_or(Err(Reason::KeyUnknown))?;
+    Ok(parts.payload)
+}
+
+#[cfg(feature = "remote")]
+fn runtime_missing() -> AuthError {
+    let error = AuthError::new(Reason::RuntimeMissing);
+    observe::miswired(&error, format_args!("keys are fetched on a tokio runtime, and there is none here"));
+    error
+}
+
+/// Reads `iss` alone, only to choose among the trusted issuers.
+fn peek_issuer(payload: &[u8]) -> Result<String, Reason> {
+    #[derive(serde::Deserialize)]
+    struct Peek {
+        iss: Option<Value>,
+    }
+    let peek = json::is_shallow(payload).then(|| json::read_typed::<Peek>(payload)).flatten();
+    match peek {
+        Some(Peek { iss: Some(Value::String(iss)) }) => Ok(iss),
+        Some(Peek { iss: Some(_) }) => Err(Reason::IssMalformed),
+        Some(Peek { iss: None }) => missing_issuer(&rules::read_claims(payload)?),
+        // The full reader knows what is wrong.
+        None => Err(rules::read_claims(payload).err().unwrap_or(Reason::ClaimsMalformed)),
+    }
+}
+
+/// `"iss": null` reads as absent above; it is there, and no string.
+fn missing_issuer(claims: &Map<String, Value>) -> Result<String, Reason> {
+    Err(if claims.contains_key("iss") { Reason::IssMalformed } else { Reason::IssMissing })
+}
