@@ -29,7 +29,6 @@ pub struct AuthenticateLayer<T = ClaimMap, R = EmptyBody> {
     pub(super) settings: Arc<Settings<R>>,
 }
 
-#[derive(Clone)]
 pub(super) struct Settings<R> {
     pub(super) optional: bool,
     pub(super) strip_token: bool,
@@ -50,7 +49,7 @@ impl<T> AuthenticateLayer<T> {
     }
 }
 
-impl<T, R: Clone> AuthenticateLayer<T, R> {
+impl<T, R> AuthenticateLayer<T, R> {
     /// Lets a request without a token through, as anonymous; a bad token is still refused. Default: a token is
     /// required.
     #[must_use]
@@ -103,11 +102,23 @@ impl<T, R: Clone> AuthenticateLayer<T, R> {
     /// [`ProblemJson`](crate::challenge::ProblemJson). Default: [`EmptyBody`].
     #[must_use]
     pub fn render<R2>(self, renderer: R2) -> AuthenticateLayer<T, R2> {
-        let Settings { optional, strip_token, sources, drawing } = (*self.settings).clone();
+        let Settings { optional, strip_token, sources, drawing } = self.settings.as_ref().clone();
         let (realm, resource_metadata) = (drawing.realm.clone(), drawing.resource_metadata.clone());
-        let drawing = Arc::new(Drawing { renderer, realm, resource_metadata });
+        let drawing = Arc::new(Drawing { renderer: Arc::new(renderer), realm, resource_metadata });
         let settings = Arc::new(Settings { optional, strip_token, sources, drawing });
         AuthenticateLayer { verifier: self.verifier, settings }
+    }
+}
+
+/// By hand, so that a renderer need not be `Clone`.
+impl<R> Clone for Settings<R> {
+    fn clone(&self) -> Self {
+        Self {
+            optional: self.optional,
+            strip_token: self.strip_token,
+            sources: self.sources.clone(),
+            drawing: Arc::clone(&self.drawing),
+        }
     }
 }
 

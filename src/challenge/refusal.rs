@@ -4,6 +4,7 @@ use http::{
     HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use std::sync::Arc;
 
 /// On a response that waits to be drawn. Private, so that nobody else's response carries it.
 #[derive(Clone, Copy)]
@@ -19,11 +20,22 @@ pub(crate) fn refuse<B: Default>(error: AuthError) -> Response<B> {
 }
 
 /// What is the same for every refusal of a layer.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Drawing<R> {
-    pub(crate) renderer: R,
+    pub(crate) renderer: Arc<R>,
     pub(crate) realm: Option<Box<str>>,
     pub(crate) resource_metadata: Option<Box<str>>,
+}
+
+/// By hand, so that a renderer need not be `Clone`.
+impl<R> Clone for Drawing<R> {
+    fn clone(&self) -> Self {
+        Self {
+            renderer: Arc::clone(&self.renderer),
+            realm: self.realm.clone(),
+            resource_metadata: self.resource_metadata.clone(),
+        }
+    }
 }
 
 impl<R> Drawing<R> {

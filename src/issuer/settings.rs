@@ -85,8 +85,11 @@ impl Settings {
     /// Reads variables from elsewhere, by the same rules as the environment.
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Self {
         let ours = |(name, value): (String, String)| {
-            let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-            let known = NAMES.contains(&key.as_str()) || STEMS.iter().any(|stem| key.starts_with(stem));
+            let rest = name.strip_prefix(PREFIX)?;
+            let key = rest.to_ascii_lowercase();
+            // `BEARER_Issuer` is another variable than `BEARER_ISSUER`, and a mistake.
+            let key = if rest == key.to_ascii_uppercase() { key } else { rest.to_owned() };
+            let known = NAMES.contains(&key.as_str()) || is_ours(&key);
             // An empty variable is how a shell unsets one.
             (known && !value.trim().is_empty()).then_some((key, Raw::Text(value)))
         };
@@ -109,7 +112,13 @@ impl Settings {
     }
 
     fn name(&self, key: &str) -> String {
-        if self.from_env { format!("{PREFIX}{}", key.to_ascii_uppercase()) } else { key.to_owned() }
+        // A variable in mixed case is named as it was written: that is what is wrong with it.
+        let mixed = key.contains(|letter: char| letter.is_ascii_uppercase());
+        match (self.from_env, mixed) {
+            (true, false) => format!("{PREFIX}{}", key.to_ascii_uppercase()),
+            (true, true) => format!("{PREFIX}{key}"),
+            (false, _) => key.to_owned(),
+        }
     }
 }
 
@@ -119,6 +128,11 @@ impl<'de> Deserialize<'de> for Settings {
         let values = BTreeMap::deserialize(deserializer)?;
         Ok(Self { values, from_env: false })
     }
+}
+
+fn is_ours(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    STEMS.iter().any(|stem| key.starts_with(stem))
 }
 
 struct Reader<'a> {
@@ -384,6 +398,11 @@ mod tests {
     #[test]
     fn somebody_elses_variable_is_left_alone() {
         assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_TOKEN", "x"), ("BEARERX", "y")]), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_a_mistake() {
+        assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_Leeway", "5")]), ["BEARER_Leeway"]);
     }
 
     #[test]

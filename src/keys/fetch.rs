@@ -1,6 +1,13 @@
 //! The transport: the only place that touches the network.
 
-use std::{error::Error, fmt, future::Future, pin::Pin, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// The largest document that is taken, after decompression.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
@@ -91,16 +98,28 @@ impl Error for FetchError {}
 /// [`Fetch`] over HTTP: no redirects, no compression, a fresh connection each time.
 ///
 /// A fetch happens every few minutes: a pooled connection would be dead by then and cost the attempt.
+/// `https` goes through the proxy that the environment names; plain `http` never does, because it is for loopback, and
+/// a proxy would carry it off the machine.
 #[derive(Clone, Default)]
 pub struct HttpFetch {
-    client: std::sync::Arc<std::sync::OnceLock<Result<reqwest::Client, String>>>,
+    clients: Arc<Clients>,
+}
+
+/// Made at the first fetch, because they read the system's certificates and `build()` does no I/O.
+#[derive(Default)]
+struct Clients {
+    https: OnceLock<Result<reqwest::Client, String>>,
+    plain: OnceLock<Result<reqwest::Client, String>>,
 }
 
 impl HttpFetch {
-    /// Made at the first fetch, because it reads the system's certificates and `build()` does no I/O.
-    fn client(&self) -> Result<&reqwest::Client, FetchError> {
-        let made = self.client.get_or_init(|| {
-            reqwest::Client::builder()
+    fn client(&self, url: &str) -> Result<&reqwest::Client, FetchError> {
+        let https = url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        let slot = if https { &self.clients.https } else { &self.clients.plain };
+        let made = slot.get_or_init(|| {
+            let client = reqwest::Client::builder();
+            let client = if https { client } else { client.no_proxy() };
+            client
                 .redirect(reqwest::redirect::Policy::none())
                 .pool_max_idle_per_host(0)
                 .no_gzip()
@@ -116,7 +135,7 @@ impl HttpFetch {
 
     async fn get(&self, request: &FetchRequest) -> Result<Fetched, FetchError> {
         let transport = |error: reqwest::Error| FetchError::Transport(chain(&error.without_url()));
-        let mut get = self.client()?.get(&request.url).header(http::header::ACCEPT, "application/json");
+        let mut get = self.client(&request.url)?.get(&request.url).header(http::header::ACCEPT, "application/json");
         if let Some(etag) = &request.etag {
             get = get.header(http::header::IF_NONE_MATCH, etag);
         }

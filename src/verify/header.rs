@@ -18,6 +18,9 @@ impl JoseHeader {
             return Err(Reason::HeaderTooLong);
         }
         let bytes = json::decode_base64url(encoded).ok_or(Reason::Base64NotCanonical)?;
+        if bytes.len() > MAX_HEADER_BYTES {
+            return Err(Reason::HeaderTooLong);
+        }
         let members = json::read_object(&bytes).map_err(|error| match error {
             json::ObjectError::Malformed => Reason::HeaderMalformed,
             json::ObjectError::Duplicate => Reason::HeaderDuplicateMember,
@@ -105,6 +108,10 @@ mod tests {
     fn header_too_long_is_refused_before_it_is_decoded() {
         let long = format!(r#"{{"alg":"ES256","x":"{}"}}"#, "a".repeat(MAX_HEADER_BYTES));
         assert_eq!(refusal(&long), Reason::HeaderTooLong);
+        let frame = r#"{"alg":"ES256","x":""}"#.len();
+        let sized = |size: usize| format!(r#"{{"alg":"ES256","x":"{}"}}"#, "a".repeat(size - frame));
+        assert!(read(&sized(MAX_HEADER_BYTES)).is_ok());
+        assert_eq!(refusal(&sized(MAX_HEADER_BYTES + 1)), Reason::HeaderTooLong);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The verifier: from an unverified token to claims. Knows nothing of HTTP services.
 //!
-//! A token passes these in order, and the first that it fails names the [`Reason`]:
+//! A token passes these in order, and the first that it fails names the [`Reason`](crate::error::Reason):
 //!
 //! 1. three parts, canonical base64url, a JOSE header without duplicates and extensions;
 //! 2. a trusted issuer (with one issuer, after the signature);
