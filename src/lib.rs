@@ -65,14 +65,21 @@
 //!            └──────────────────────────────────────────────┘
 //! ```
 //!
-//! [`AuthenticateLayer`] goes around everything it should guard: in axum, `.layer(…)` after the routes. [`require`] goes
-//! on the single method, with `route_layer`: plain `layer` would wrap that path's 405 answer, too. The other way round,
-//! a policy finds no caller, and answers 500 with an ERROR event that says what was forgotten.
+//! [`AuthenticateLayer`] goes around everything it should guard, after the routes; [`require`] goes on the single method,
+//! with `route_layer`: plain `layer` would wrap that path's 405 answer, too. The other way round, a policy finds no
+//! caller, and answers 500 with an ERROR event that says what was forgotten.
 //!
-//! What is added to the router *after* `.layer(AuthenticateLayer…)` is outside of it, as always in axum. Whoever wants
-//! the whole router inside, whatever is added to it, wraps it as a service:
-//! `tower::ServiceBuilder::new().layer(AuthenticateLayer::new(verifier)).service(app)`, which also saves the cost of
-//! axum's boxing around a layer.
+//! | around the routes by | an unknown path without a token | for |
+//! | --- | --- | --- |
+//! | `Router::layer` | 401: the fallback is guarded, too | an API that shows strangers nothing |
+//! | `Router::route_layer` | 404 | an API merged with public routes |
+//! | `tower::ServiceBuilder::new().layer(…).service(app)` | 401, whatever is added to the router later | everything at once, without the cost of axum's own layers |
+//!
+//! With the first two, what is added to the router *after* the layer is outside of it, as always in axum.
+//!
+//! A layer that requires a token answers before any policy is asked. Routes for both kinds of caller stand behind one
+//! that is [`optional`](AuthenticateLayer::optional), and there [`policy::public`] and [`policy::optional`] say that a
+//! route is meant to be so; public routes need no layer at all.
 //!
 //! # Checks inside a handler
 //!
@@ -93,7 +100,7 @@
 //!
 //! | case | status | `WWW-Authenticate` |
 //! | --- | --- | --- |
-//! | no credentials | 401 | `Bearer`, with the `scope` that the route's policy needs |
+//! | no credentials | 401 | `Bearer`; from a policy behind an optional layer, with the `scope` it needs |
 //! | malformed request | 400 | `Bearer error="invalid_request"` |
 //! | token refused | 401 | `Bearer error="invalid_token"` and a sentence from a fixed list |
 //! | policy not met | 403 | `Bearer error="insufficient_scope"` and the `scope` that is needed |
@@ -108,7 +115,7 @@
 //! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid`, escaped and cut |
 //! | `policy denied` | INFO; DEBUG without a token | `reason`, `policy` |
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
-//! | `keys refreshed` | DEBUG; INFO for a rotation or a recovery | `issuer`, `keys`, `skipped`, `rotated`, `recovered` |
+//! | `keys refreshed` | DEBUG; INFO for the first, a rotation, a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
 //!

@@ -19,6 +19,14 @@ pub(crate) fn refuse<B: Default>(error: AuthError) -> Response<B> {
     response
 }
 
+/// The way to answer with a refusal where there is no axum: `AuthenticateLayer` draws it on the way out, as it does for
+/// handlers of axum that return [`AuthError`].
+impl<B: Default> From<AuthError> for Response<B> {
+    fn from(error: AuthError) -> Self {
+        refuse(error)
+    }
+}
+
 /// What is the same for every refusal of a layer.
 #[derive(Debug, Default)]
 pub(crate) struct Drawing<R> {

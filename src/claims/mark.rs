@@ -4,7 +4,6 @@ use std::any::{TypeId, type_name};
 /// What `AuthenticateLayer` leaves in a request's extensions beside the claims, so that whoever reads them later can
 /// tell "no token" from "no layer" and "another type".
 #[derive(Clone, Copy)]
-#[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "the extractors read the claims type"))]
 pub(crate) struct Mark {
     caller: Caller,
     claims: TypeId,
@@ -28,10 +27,7 @@ impl Mark {
     pub(crate) fn caller(&self) -> Caller {
         self.caller
     }
-}
 
-#[cfg(feature = "axum")]
-impl Mark {
     /// Whether the layer verifies into `T`.
     pub(crate) fn verifies<T: 'static>(&self) -> bool {
         self.claims == TypeId::of::<Claims<T>>()

@@ -4,6 +4,7 @@
 //! token was verified.
 
 mod authorities;
+mod lookup;
 mod map;
 mod mark;
 mod path;

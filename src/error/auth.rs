@@ -112,7 +112,8 @@ impl fmt::Debug for AuthError {
     }
 }
 
-/// The class in words, for whoever shows it; the reason is left to the log.
+/// The class in words, for logs of your own. For a body there is [`description`](AuthError::description), which is the
+/// same sentence that the challenge carries.
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind() {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, error::Error, fmt};
 ///
 /// Faults are collected, so that a deployment is mended once and not once for each fault. Values of settings are
 /// not repeated unless they are harmless (never a secret).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     faults: Vec<Fault>,
 }
@@ -70,6 +70,13 @@ impl fmt::Display for ConfigError {
             write!(f, "\n  {fault}")?;
         }
         Ok(())
+    }
+}
+
+/// Like `Display`: it is what `fn main() -> Result<…>` prints, and the first thing a newcomer with a typo reads.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -96,6 +96,11 @@ impl Settings {
         Self { values: vars.into_iter().filter_map(ours).collect(), from_env: true }
     }
 
+    /// Whether nothing at all was set, so that a program can tell "not configured" from "configured wrong".
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Finds everything that is wrong.
     ///
     /// # Errors

@@ -119,8 +119,9 @@ impl Issuer {
         self.map(Authority::Scopes, "scopes_from", claims)
     }
 
-    /// The claims that roles are read from, instead of `roles`: names, or JSON Pointers such as
-    /// `/realm_access/roles`. Roles of other clients are not roles here unless you name their path.
+    /// The claims that roles are read from, instead of `roles`. A text that begins with `/` is a JSON Pointer into nested
+    /// objects, `/realm_access/roles`; any other is one claim's name, taken whole, `https://example.com/roles`. Roles of
+    /// other clients are not roles here unless you name their path.
     pub fn roles_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
         self.map(Authority::Roles, "roles_from", claims)
     }

@@ -107,7 +107,7 @@ impl Issuer {
         };
         if addresses.iter().any(|url| !is_safe_url(url, self.allow_http)) {
             let sentence = "plain http off loopback: whoever sits between can replace the keys; use https, or say \
-                            danger_allow_http()";
+                            danger_allow_http (BEARER_DANGER_ALLOW_HTTP=true)";
             faults.push(Fault::new("address", sentence));
         }
         let has_tls = cfg!(any(feature = "aws-lc-rs", feature = "native-tls"));

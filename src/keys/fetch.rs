@@ -135,7 +135,8 @@ impl HttpFetch {
 
     async fn get(&self, request: &FetchRequest) -> Result<Fetched, FetchError> {
         let transport = |error: reqwest::Error| FetchError::Transport(chain(&error.without_url()));
-        let mut get = self.client(&request.url)?.get(&request.url).header(http::header::ACCEPT, "application/json");
+        let mut get =
+            self.client(&request.url)?.get(&request.url).header(http::header::ACCEPT, "application/json");
         if let Some(etag) = &request.etag {
             get = get.header(http::header::IF_NONE_MATCH, etag);
         }

@@ -247,8 +247,16 @@ impl Shared {
         };
         let recovered = engine.life.is_failing();
         let loaded = engine.life.fetched(now, outcome.max_age, roll());
-        let rotated = before.is_none_or(|before| !before.keys.key_ids().eq(keys.key_ids()));
-        observe::refreshed(&self.config.issuer, keys.len(), keys.skipped().count(), rotated, recovered);
+        observe::refreshed(
+            &self.config.issuer,
+            &observe::Refresh {
+                keys: keys.len(),
+                skipped: keys.skipped().count(),
+                first: before.is_none(),
+                rotated: before.is_some_and(|before| !before.keys.key_ids().eq(keys.key_ids())),
+                recovered,
+            },
+        );
         self.snapshot.store(Some(Arc::new(Snapshot { keys, loaded })));
         engine.located = outcome.located;
         engine.etag = outcome.etag;

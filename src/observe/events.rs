@@ -44,11 +44,12 @@ pub(crate) fn plain_http(issuer: &str) {
 }
 
 #[cfg(feature = "remote")]
-pub(crate) fn refreshed(issuer: &str, keys: usize, skipped: usize, rotated: bool, recovered: bool) {
-    if rotated || recovered {
-        event!(INFO, issuer, keys, skipped, rotated, recovered, "keys refreshed");
+pub(crate) fn refreshed(issuer: &str, refresh: &super::Refresh) {
+    let &super::Refresh { keys, skipped, first, rotated, recovered } = refresh;
+    if first || rotated || recovered {
+        event!(INFO, issuer, keys, skipped, first, rotated, recovered, "keys refreshed");
     } else {
-        event!(DEBUG, issuer, keys, skipped, rotated, recovered, "keys refreshed");
+        event!(DEBUG, issuer, keys, skipped, first, rotated, recovered, "keys refreshed");
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid` |
 //! | `policy denied` | INFO; DEBUG without a token | `reason`, `policy` |
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
-//! | `keys refreshed` | DEBUG; INFO when key ids changed or the issuer recovered | `issuer`, `keys`, `skipped`, `rotated`, `recovered` |
+//! | `keys refreshed` | DEBUG; INFO for the first, for changed key ids and for a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG when the same failure repeats | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
 
@@ -23,6 +23,17 @@ mod events;
 pub(crate) use events::{denied, miswired, plain_http, refused};
 #[cfg(feature = "remote")]
 pub(crate) use events::{refresh_failed, refreshed};
+
+/// What a fetch of keys has changed.
+#[cfg(feature = "remote")]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody listens"))]
+pub(crate) struct Refresh {
+    pub(crate) keys: usize,
+    pub(crate) skipped: usize,
+    pub(crate) first: bool,
+    pub(crate) rotated: bool,
+    pub(crate) recovered: bool,
+}
 
 /// The five short values of a refused token that an operator may see.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ pub(crate) fn miswired(_: &AuthError, _: fmt::Arguments<'_>) {}
 pub(crate) fn plain_http(_: &str) {}
 
 #[cfg(feature = "remote")]
-pub(crate) fn refreshed(_: &str, _: usize, _: usize, _: bool, _: bool) {}
+pub(crate) fn refreshed(_: &str, _: &super::Refresh) {}
 
 #[cfg(feature = "remote")]
 pub(crate) fn refresh_failed(_: &str, _: &dyn fmt::Display, _: bool) {}

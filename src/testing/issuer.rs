@@ -57,7 +57,8 @@ impl TestIssuer {
     }
 
     /// An issuer that serves its metadata and keys over loopback, `http://127.0.0.1:<free port>`, on a clock that runs.
-    /// The server stops with the last clone.
+    /// The server stops with the last clone. Trust it by `Issuer::discover(issuer.identifier())?` to go over the wire;
+    /// [`issuer`](TestIssuer::issuer) still fetches in process.
     ///
     /// # Errors
     ///
@@ -109,6 +110,18 @@ impl TestIssuer {
     /// A verifier's set-up that trusts this issuer, for [`AUDIENCE`], on its clock.
     pub fn verifier(&self) -> VerifierBuilder {
         Verifier::builder().issuer(self.issuer()).audience(AUDIENCE).clock(self.clock())
+    }
+
+    /// This issuer as one that shares a secret with us, for tokens of an HMAC algorithm (`token().algorithm(…)`).
+    ///
+    /// # Panics
+    ///
+    /// If the algorithm is no HMAC.
+    #[expect(clippy::expect_used, reason = "a test wants to hear of it at once")]
+    pub fn hmac_issuer(&self, algorithm: Algorithm) -> Issuer {
+        let key = self.key_for(algorithm).1;
+        let secret = key.secret().expect("only an HMAC has a secret");
+        Issuer::hmac(self.identifier(), &secret, algorithm).expect("a test issuer's secret is long enough")
     }
 
     /// Its transport: answers for its own addresses, in process.

@@ -84,6 +84,14 @@ impl SigningKey {
         members.map(|(name, value)| (name.to_owned(), value.into())).collect()
     }
 
+    /// The secret of an HMAC key.
+    pub(crate) fn secret(&self) -> Option<Vec<u8>> {
+        match self.signer.public() {
+            Public::Secret(secret) => Some(secret),
+            _ => None,
+        }
+    }
+
     /// The public key in PEM, or `None` for HMAC.
     pub(crate) fn public_pem(&self) -> Option<String> {
         const RSA: &str = "1.2.840.113549.1.1.1";

@@ -45,10 +45,24 @@ impl TestToken {
     }
 
     /// Gives one more role, in the claim `roles`.
-    pub fn role(mut self, role: &str) -> Self {
-        let roles = self.claims.entry("roles").or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(roles) = roles {
-            roles.push(role.into());
+    pub fn role(self, role: &str) -> Self {
+        self.push("roles", role)
+    }
+
+    /// Gives one more permission, in the claim `permissions`.
+    pub fn permission(self, permission: &str) -> Self {
+        self.push("permissions", permission)
+    }
+
+    /// Puts the subject into one more group, in the claim `groups`.
+    pub fn group(self, group: &str) -> Self {
+        self.push("groups", group)
+    }
+
+    fn push(mut self, name: &str, item: &str) -> Self {
+        let items = self.claims.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(items) = items {
+            items.push(item.into());
         }
         self
     }

@@ -1,7 +1,7 @@
 use crate::issuer::{IssuerKeys, TrustedIssuer};
 #[cfg(feature = "remote")]
 use crate::keys::{RemoteKeySet, life::Freshness};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// What is known of each issuer's keys: for a readiness handler and for people.
 #[derive(Debug, Clone)]
@@ -41,6 +41,18 @@ pub enum KeyState {
     Stale,
     /// Past `max_stale`: tokens of this issuer are answered with 503.
     Expired,
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fixed => "fixed",
+            Self::NeverLoaded => "never_loaded",
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Expired => "expired",
+        })
+    }
 }
 
 impl Status {

@@ -1,0 +1,70 @@
+//! Reading what `AuthenticateLayer` left in a request, so that nobody takes "no layer" for "no token".
+
+use super::{Caller, Claims, Mark, Principal};
+use crate::{
+    error::{AuthError, Reason},
+    observe,
+};
+use http::Extensions;
+use std::any::type_name;
+
+impl<T: Send + Sync + 'static> Claims<T> {
+    /// The claims that `AuthenticateLayer` put into a request's extensions; `None` for a request without a token that an
+    /// optional layer let through. For services without axum; with it, claims are an extractor.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::LayerMissing`] or [`Reason::ClaimsTypeDiffers`]: the program is wired wrong, and an ERROR event says
+    /// what was forgotten. Answer with it: `Response::from(error)`.
+    pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
+        let mark = mark(extensions, type_name::<Self>())?;
+        if !mark.verifies::<T>() {
+            let (asked, verified) = (type_name::<T>(), mark.claims_name());
+            return Err(miswired(
+                Reason::ClaimsTypeDiffers,
+                format_args!(
+                    "the handler asks for Claims<{asked}>, the layer verifies {verified}: say .claims::<{asked}>() to \
+                     the verifier"
+                ),
+            ));
+        }
+        present(mark, extensions.get::<Self>())
+    }
+}
+
+impl Principal {
+    /// The caller that `AuthenticateLayer` put into a request's extensions, whatever its claims type.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::LayerMissing`], as [`Claims::from_extensions`].
+    pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
+        present(mark(extensions, "Principal")?, extensions.get::<Self>())
+    }
+}
+
+fn mark(extensions: &Extensions, asked: &str) -> Result<Mark, AuthError> {
+    let forgotten = || {
+        let forgotten = format_args!("AuthenticateLayer around the handler that asks for {asked}");
+        miswired(Reason::LayerMissing, forgotten)
+    };
+    extensions.get::<Mark>().copied().ok_or_else(forgotten)
+}
+
+/// "Admitted" without claims means that somebody took them out: that is no anonymous request.
+fn present<V: Clone>(mark: Mark, value: Option<&V>) -> Result<Option<V>, AuthError> {
+    match (mark.caller(), value) {
+        (Caller::Anonymous, _) => Ok(None),
+        (Caller::Admitted, Some(value)) => Ok(Some(value.clone())),
+        (Caller::Admitted, None) => {
+            let forgotten = format_args!("the claims: a layer between removed them from the request");
+            Err(miswired(Reason::LayerMissing, forgotten))
+        }
+    }
+}
+
+fn miswired(reason: Reason, forgotten: std::fmt::Arguments<'_>) -> AuthError {
+    let error = AuthError::new(reason);
+    observe::miswired(&error, forgotten);
+    error
+}
