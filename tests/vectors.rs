@@ -86,3 +86,19 @@ fn rfc_7638_3_1_thumbprint() {
         (Some("2011-04-29"), vec![Algorithm::RS256])
     );
 }
+
+#[test]
+fn rfc_7519_3_1_example_jwt() {
+    let payload = URL_SAFE_NO_PAD.decode(CLAIMS).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    let printed = serde_json::json!({"iss": "joe", "exp": 1_300_819_380, "http://example.com/is_root": true});
+    assert_eq!(claims, printed);
+}
+
+#[test]
+fn rfc_7519_6_1_example_unsecured_jwt() {
+    let unsecured = format!("eyJhbGciOiJub25lIn0.{CLAIMS}.");
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let keys = one(Key::from_jwk(jwk).unwrap());
+    assert_eq!(verify_jws(&unsecured, &keys), Err("alg_not_allowed".to_owned()));
+}

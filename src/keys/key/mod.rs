@@ -46,8 +46,8 @@ impl Key {
 
     /// Reads one public key in PEM: `PUBLIC KEY` (RFC 5280) or `RSA PUBLIC KEY` (PKCS#1).
     ///
-    /// PEM has no `kid`. A token that names one is only held against keys that have it, so give it
-    /// [`with_kid`](Key::with_kid) if the issuer sets it.
+    /// PEM has no `kid`. In a set where no key has one, a token's `kid` names nothing and this key may be tried; beside
+    /// keys that have one, give it [`with_kid`](Key::with_kid).
     ///
     /// # Errors
     ///
