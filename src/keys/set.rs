@@ -135,6 +135,11 @@ impl KeySet {
         if found.iter().next().is_some() { Selection::Try(found) } else { Selection::Missing }
     }
 
+    /// Whether one of the keys has this `kid`.
+    pub(crate) fn knows_id(&self, kid: Option<&str>) -> bool {
+        kid.is_some_and(|kid| self.key_ids().any(|known| known == kid))
+    }
+
     /// Keeps the good keys and counts the bad ones.
     pub(super) fn collect(
         keys: impl Iterator<Item = (Option<String>, Result<Key, KeyError>)>,

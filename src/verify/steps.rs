@@ -5,6 +5,7 @@ use super::{
 };
 #[cfg(feature = "remote")]
 use crate::keys::{
+    RemoteKeySet,
     life::Need,
     remote::{Asked, Ticket},
 };
@@ -22,6 +23,8 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
+#[cfg(feature = "remote")]
+use std::time::Duration;
 
 /// What does not depend on `T`.
 pub(crate) struct Core {
@@ -76,6 +79,16 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// One token on its way: what is settled before its signature is looked at.
+#[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "fixed keys never wait"))]
+pub(super) struct Case<'a> {
+    pub(super) parts: &'a Parts<'a>,
+    pub(super) issuer: &'a TrustedIssuer,
+    pub(super) algorithm: Algorithm,
+    pub(super) now: Now,
+    pub(super) patience: Patience,
+}
+
 impl Core {
     pub(crate) fn new(issuers: Vec<TrustedIssuer>, rules: Rules, clock: Arc<dyn Clock>) -> Self {
         Self { issuers, rules, clock }
@@ -108,70 +121,79 @@ impl Core {
         if plain || named() { Ok(algorithm) } else { Err(Reason::TypNotAllowed) }
     }
 
-    pub(super) fn check_signature(
-        &self,
-        parts: &Parts<'_>,
-        issuer: &TrustedIssuer,
-        algorithm: Algorithm,
-        now: Now,
-        patience: Patience,
-    ) -> Result<(), Stop> {
-        match &issuer.keys {
-            IssuerKeys::Fixed(keys) => {
-                let _ = (now, patience);
-                Ok(self.judge(parts, keys, algorithm).unwrap_or(Err(Reason::KeyUnknown))?)
-            }
+    pub(super) fn check_signature(&self, case: &Case<'_>) -> Result<(), Stop> {
+        match &case.issuer.keys {
+            IssuerKeys::Fixed(keys) => Ok(self.judge(case, keys).finally()?),
             #[cfg(feature = "remote")]
             IssuerKeys::Remote(remote) => {
-                let mut need = Need::Set;
-                if let Some(snapshot) = remote.fresh(now).as_ref().and_then(|guard| guard.as_ref()) {
-                    match self.judge(parts, &snapshot.keys, algorithm) {
-                        Some(judged) => return Ok(judged?),
-                        None => need = Need::MissingKey,
-                    }
-                }
-                // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
-                let claims = rules::read_claims(&parts.payload)?;
-                self.rules.check(&claims, issuer, now.wall)?;
-                loop {
-                    let asked = remote.ask(need, now);
-                    match asked {
-                        Asked::Judge(snapshot) => match self.judge(parts, &snapshot.keys, algorithm) {
-                            Some(judged) => return Ok(judged?),
-                            None if need == Need::MissingKey => return Err(Reason::KeyUnknown.into()),
-                            None => need = Need::MissingKey,
-                        },
-                        Asked::Wait(ticket) if patience == Patience::Waits => return Err(Stop::Wait(ticket)),
-                        Asked::Wait(_) => {
-                            return Err(AuthError::unavailable(std::time::Duration::ZERO).into());
-                        }
-                        Asked::Unavailable(after) => return Err(AuthError::unavailable(after).into()),
-                        Asked::RuntimeMissing => return Err(runtime_missing().into()),
-                    }
+                let snapshot = remote.fresh(case.now);
+                let Some(fresh) = snapshot.as_ref().and_then(|guard| guard.as_ref()) else {
+                    return self.ask_for_keys(remote, Need::Set, case);
+                };
+                match self.judge(case, &fresh.keys) {
+                    Judged::Missing(_) => self.ask_for_keys(remote, Need::MissingKey, case),
+                    judged => Ok(judged.finally()?),
                 }
             }
         }
     }
 
-    fn judge(&self, parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm) -> Option<Result<(), Reason>> {
-        judge(parts, keys, algorithm, self.rules.strict)
+    /// The way of a token that the fresh set did not serve.
+    #[cfg(feature = "remote")]
+    fn ask_for_keys(&self, remote: &RemoteKeySet, mut need: Need, case: &Case<'_>) -> Result<(), Stop> {
+        // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
+        let claims = rules::read_claims(&case.parts.payload)?;
+        self.rules.check(&claims, case.issuer, case.now.wall)?;
+        loop {
+            match remote.ask(need, case.now) {
+                Asked::Judge(snapshot) => match self.judge(case, &snapshot.keys) {
+                    Judged::Missing(_) if need == Need::Set => need = Need::MissingKey,
+                    judged => return Ok(judged.finally()?),
+                },
+                Asked::Wait(ticket) if case.patience == Patience::Waits => return Err(Stop::Wait(ticket)),
+                Asked::Wait(_) => return Err(AuthError::unavailable(Duration::ZERO).into()),
+                Asked::Unavailable(after) => return Err(AuthError::unavailable(after).into()),
+                Asked::RuntimeMissing => return Err(runtime_missing().into()),
+            }
+        }
+    }
+
+    fn judge(&self, case: &Case<'_>, keys: &KeySet) -> Judged {
+        judge(case.parts, keys, case.algorithm, self.rules.strict)
     }
 }
 
-/// Holds the signature against the keys it may be of; `None` where the set has none for this token.
-fn judge(parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm, strict: bool) -> Option<Result<(), Reason>> {
+/// What a set of keys says of a signature.
+enum Judged {
+    Signed,
+    Refused(Reason),
+    /// The set may lack the key; the reason is for when it turns out that nobody has it.
+    Missing(Reason),
+}
+
+impl Judged {
+    fn finally(self) -> Result<(), Reason> {
+        match self {
+            Self::Signed => Ok(()),
+            Self::Refused(reason) | Self::Missing(reason) => Err(reason),
+        }
+    }
+}
+
+/// Holds the signature against the keys it may be of.
+fn judge(parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm, strict: bool) -> Judged {
     let fits = |key: &Key| {
         // `.strict()`: 65537 is the exponent every conforming issuer uses.
         let common = !strict || key.has_common_exponent();
         common && signature::verify(key, algorithm, parts.signed.as_bytes(), &parts.signature)
     };
     match keys.select(parts.header.kid(), algorithm) {
-        Selection::Missing => None,
-        Selection::Ambiguous => Some(Err(Reason::KeyAmbiguous)),
-        Selection::Try(candidates) => {
-            let signed = candidates.iter().any(fits);
-            Some(if signed { Ok(()) } else { Err(Reason::SignatureInvalid) })
-        }
+        Selection::Missing => Judged::Missing(Reason::KeyUnknown),
+        Selection::Ambiguous => Judged::Refused(Reason::KeyAmbiguous),
+        Selection::Try(candidates) if candidates.iter().any(fits) => Judged::Signed,
+        // No `kid` chose the key, so it may be one that the set does not have yet.
+        Selection::Try(_) if !keys.knows_id(parts.header.kid()) => Judged::Missing(Reason::SignatureInvalid),
+        Selection::Try(_) => Judged::Refused(Reason::SignatureInvalid),
     }
 }
 
@@ -180,7 +202,7 @@ fn judge(parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm, strict: bool) -
 pub(crate) fn verify_bare(token: &BearerToken, keys: &KeySet) -> Result<Vec<u8>, Reason> {
     let parts = Parts::decode(token.compact()?)?;
     let algorithm = parts.header.alg().parse().map_err(|_| Reason::AlgNotAllowed)?;
-    judge(&parts, keys, algorithm, false).unwrap_or(Err(Reason::KeyUnknown))?;
+    judge(&parts, keys, algorithm, false).finally()?;
     Ok(parts.payload)
 }
 

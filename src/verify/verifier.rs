@@ -1,6 +1,6 @@
 use super::{
     Status, VerifierBuilder, looks, rules,
-    steps::{Core, Parts, Patience, Stop},
+    steps::{Case, Core, Parts, Patience, Stop},
 };
 #[cfg(feature = "remote")]
 use crate::error::ConfigError;
@@ -116,7 +116,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         let parts = Parts::decode(token.compact()?)?;
         let issuer = self.core.choose_issuer(&parts)?;
         let algorithm = self.core.check_header(&parts.header, issuer)?;
-        self.core.check_signature(&parts, issuer, algorithm, now, patience)?;
+        self.core.check_signature(&Case { parts: &parts, issuer, algorithm, now, patience })?;
         let claims = rules::read_claims(&parts.payload)?;
         let registered = self.core.rules.check(&claims, issuer, now.wall)?;
         let authorities = issuer.mapping.read(&claims);
