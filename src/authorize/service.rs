@@ -1,8 +1,8 @@
 use super::ResponseFuture;
 use crate::{
     challenge::refuse,
-    claims::{Caller, Mark, Principal},
-    error::{AuthError, Reason},
+    claims::Principal,
+    error::AuthError,
     observe,
     policy::{Decision, Policy},
 };
@@ -43,17 +43,9 @@ impl<S> Authorize<S> {
 
 /// The decision, from what the request carries.
 fn decide(policy: &Policy, extensions: &Extensions) -> Result<(), AuthError> {
-    let Some(mark) = extensions.get::<Mark>() else {
-        let error = AuthError::new(Reason::LayerMissing);
-        let forgotten =
-            format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
-        observe::miswired(&error, forgotten);
-        return Err(error);
-    };
-    let principal = match mark.caller() {
-        Caller::Admitted => extensions.get::<Principal>(),
-        Caller::Anonymous => None,
-    };
+    let forgotten =
+        format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
+    let principal = Principal::look(extensions, forgotten)?;
     match policy.decide(principal) {
         Decision::Allow => Ok(()),
         Decision::Deny(denial) => {

@@ -6,7 +6,7 @@ use crate::{
     observe,
 };
 use http::Extensions;
-use std::any::type_name;
+use std::{any::type_name, fmt};
 
 impl<T: Send + Sync + 'static> Claims<T> {
     /// The claims that `AuthenticateLayer` put into a request's extensions; `None` for a request without a token that an
@@ -17,7 +17,9 @@ impl<T: Send + Sync + 'static> Claims<T> {
     /// [`Reason::LayerMissing`] or [`Reason::ClaimsTypeDiffers`]: the program is wired wrong, and an ERROR event says
     /// what was forgotten. Answer with it: `Response::from(error)`.
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
-        let mark = mark(extensions, type_name::<Self>())?;
+        let asked = type_name::<Self>();
+        let forgotten = format_args!("AuthenticateLayer around the handler that asks for {asked}");
+        let mark = extensions.get::<Mark>().ok_or_else(|| miswired(Reason::LayerMissing, forgotten))?;
         if !mark.verifies::<T>() {
             let (asked, verified) = (type_name::<T>(), mark.claims_name());
             return Err(miswired(
@@ -28,7 +30,7 @@ impl<T: Send + Sync + 'static> Claims<T> {
                 ),
             ));
         }
-        present(mark, extensions.get::<Self>())
+        present(*mark, extensions.get::<Self>()).map(Option::<&Self>::cloned)
     }
 }
 
@@ -39,23 +41,25 @@ impl Principal {
     ///
     /// [`Reason::LayerMissing`], as [`Claims::from_extensions`].
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
-        present(mark(extensions, "Principal")?, extensions.get::<Self>())
+        let forgotten = format_args!("AuthenticateLayer around the handler that asks for Principal");
+        Self::look(extensions, forgotten).map(Option::<&Self>::cloned)
+    }
+
+    /// The same without a copy; `forgotten` is for the log, where there is no layer.
+    pub(crate) fn look<'a>(
+        extensions: &'a Extensions,
+        forgotten: fmt::Arguments<'_>,
+    ) -> Result<Option<&'a Self>, AuthError> {
+        let mark = extensions.get::<Mark>().ok_or_else(|| miswired(Reason::LayerMissing, forgotten))?;
+        present(*mark, extensions.get::<Self>())
     }
 }
 
-fn mark(extensions: &Extensions, asked: &str) -> Result<Mark, AuthError> {
-    let forgotten = || {
-        let forgotten = format_args!("AuthenticateLayer around the handler that asks for {asked}");
-        miswired(Reason::LayerMissing, forgotten)
-    };
-    extensions.get::<Mark>().copied().ok_or_else(forgotten)
-}
-
 /// "Admitted" without claims means that somebody took them out: that is no anonymous request.
-fn present<V: Clone>(mark: Mark, value: Option<&V>) -> Result<Option<V>, AuthError> {
+fn present<V>(mark: Mark, value: Option<&V>) -> Result<Option<&V>, AuthError> {
     match (mark.caller(), value) {
         (Caller::Anonymous, _) => Ok(None),
-        (Caller::Admitted, Some(value)) => Ok(Some(value.clone())),
+        (Caller::Admitted, Some(value)) => Ok(Some(value)),
         (Caller::Admitted, None) => {
             let forgotten = format_args!("the claims: a layer between removed them from the request");
             Err(miswired(Reason::LayerMissing, forgotten))
@@ -63,7 +67,7 @@ fn present<V: Clone>(mark: Mark, value: Option<&V>) -> Result<Option<V>, AuthErr
     }
 }
 
-fn miswired(reason: Reason, forgotten: std::fmt::Arguments<'_>) -> AuthError {
+fn miswired(reason: Reason, forgotten: fmt::Arguments<'_>) -> AuthError {
     let error = AuthError::new(reason);
     observe::miswired(&error, forgotten);
     error

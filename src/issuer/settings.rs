@@ -243,8 +243,8 @@ impl Reader<'_> {
                 return None;
             }
         };
-        if items.is_empty() || items.iter().any(String::is_empty) {
-            self.fault(key, "has an empty item");
+        if items.is_empty() || items.iter().any(|item| item.is_empty() || item.trim() != item) {
+            self.fault(key, "has an item that is empty, or has white space around it");
             return None;
         }
         Some(items)

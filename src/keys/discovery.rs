@@ -1,6 +1,6 @@
 //! Where an issuer's keys are: OpenID Connect Discovery 1.0 and RFC 8414, asked in that order.
 
-use super::fetch::{Fetch, FetchError, FetchRequest};
+use super::fetch::{Fetch, FetchError, FetchRequest, MAX_BYTES};
 use crate::json;
 use serde_json::Value;
 
@@ -43,6 +43,9 @@ pub(crate) async fn locate(fetch: &dyn Fetch, issuer: &str, urls: &[String]) -> 
 
 /// `issuer` must equal ours, byte for byte (RFC 8414 section 3.3, OpenID Connect Discovery section 4.3).
 pub(crate) fn locate_in(body: &[u8], issuer: &str) -> Result<String, FetchError> {
+    if body.len() > MAX_BYTES {
+        return Err(FetchError::TooLarge);
+    }
     let unusable = |words: &str| FetchError::Unusable(words.to_owned());
     let document = json::read_object(body).map_err(|_| unusable("metadata is not a JSON object"))?;
     match document.get("issuer").and_then(Value::as_str) {

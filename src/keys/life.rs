@@ -196,6 +196,11 @@ impl Life {
         free
     }
 
+    /// The fetch that was counted as begun cannot be: nothing was asked, so nothing has failed.
+    pub(crate) fn call_off(&mut self) {
+        self.in_flight = None;
+    }
+
     /// Somebody has waited for the fetch under way as long as anybody may.
     pub(crate) fn hang(&mut self) {
         if let Some(flight) = &mut self.in_flight {

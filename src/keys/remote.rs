@@ -13,6 +13,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
+    panic::catch_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -72,6 +73,8 @@ struct Shared {
 
 struct Engine {
     life: Life,
+    /// The number of the last fetch begun.
+    flight: u64,
     task: Option<AbortHandle>,
     located: Option<Located>,
     etag: Option<String>,
@@ -87,6 +90,9 @@ struct Located {
 
 /// What one fetch needs to know of the last one.
 struct Plan {
+    flight: u64,
+    /// Monotonic time of its begin.
+    at: Duration,
     located: Option<Located>,
     etag: Option<String>,
 }
@@ -104,6 +110,7 @@ impl RemoteKeySet {
     pub(crate) fn new(config: RemoteConfig, clock: Arc<dyn Clock>) -> Self {
         let engine = Engine {
             life: Life::new(config.policy.clone()),
+            flight: 0,
             task: None,
             located: None,
             etag: None,
@@ -135,17 +142,17 @@ impl RemoteKeySet {
     /// Asks the machine; for requests that a fresh set did not serve.
     pub(crate) fn ask(&self, need: Need, now: Now) -> Asked {
         let mut engine = self.shared.lock();
-        let answer = engine.life.ask(need, now);
+        let Answer { verdict, fetch } = engine.life.ask(need, now);
         // Made before anything below may return, so that a counted waiter is always taken off again.
-        let ticket = (answer.verdict == Verdict::Wait).then(|| self.ticket());
-        if answer.fetch && !self.start(&mut engine, now) {
-            drop(engine);
-            return Asked::RuntimeMissing;
-        }
+        let ticket = (verdict == Verdict::Wait).then(|| self.ticket());
+        let plan = fetch.then(|| engine.plan(now));
         drop(engine);
-        match (answer.verdict, ticket, self.shared.snapshot.load_full()) {
-            (_, Some(ticket), _) => Asked::Wait(ticket),
+        let runs = plan.is_none_or(|plan| self.start(plan));
+        match (verdict, ticket, self.shared.snapshot.load_full()) {
+            // A set that may judge does so also where nothing can renew it.
             (Verdict::Judge, _, Some(snapshot)) => Asked::Judge(snapshot),
+            _ if !runs => Asked::RuntimeMissing,
+            (_, Some(ticket), _) => Asked::Wait(ticket),
             (Verdict::Unavailable(after), _, _) => Asked::Unavailable(after),
             _ => Asked::Unavailable(Duration::ZERO),
         }
@@ -156,8 +163,9 @@ impl RemoteKeySet {
         let mut engine = self.shared.lock();
         let now = Now::of(&*self.shared.clock);
         let mut ended = self.shared.ended.subscribe();
-        let under_way = !engine.life.begin(now) || self.start(&mut engine, now);
+        let plan = engine.life.begin(now).then(|| engine.plan(now));
         drop(engine);
+        let under_way = plan.is_none_or(|plan| self.start(plan));
         async move {
             if under_way {
                 // An error means that the set is gone, and then nobody asks for it any more.
@@ -178,12 +186,14 @@ impl RemoteKeySet {
     fn refresh_ahead(&self, now: Now) {
         // Whoever holds the lock is about to see to it.
         let Ok(mut engine) = self.shared.engine.try_lock() else { return };
-        let Answer { fetch, verdict } = engine.life.ask(Need::Set, now);
+        let Answer { verdict, fetch } = engine.life.ask(Need::Set, now);
         if verdict == Verdict::Wait {
             engine.life.stop_waiting();
         }
-        if fetch {
-            self.start(&mut engine, now);
+        let plan = fetch.then(|| engine.plan(now));
+        drop(engine);
+        if let Some(plan) = plan {
+            self.start(plan);
         }
     }
 
@@ -192,25 +202,47 @@ impl RemoteKeySet {
     }
 
     /// Spawns the fetch that the machine has counted as begun; false where there is no runtime to spawn on.
-    fn start(&self, engine: &mut Engine, now: Now) -> bool {
-        let Ok(runtime) = Handle::try_current() else {
-            engine.life.failed(now, roll());
-            engine.last_error = Some(FetchError::Transport("no tokio runtime".into()));
+    ///
+    /// Not under the lock: a runtime that is shutting down drops the task at once, and with it the report that takes
+    /// the lock.
+    fn start(&self, plan: Plan) -> bool {
+        let Some(runtime) = runtime() else {
+            self.shared.lock().life.call_off();
             return false;
         };
-        let config = Arc::clone(&self.shared.config);
-        let relocate = |located: &Located| now.monotonic.saturating_sub(located.at) < RELOCATE_AFTER;
-        let located = engine.located.clone().filter(relocate);
-        let plan = Plan { etag: engine.etag.clone().filter(|_| located.is_some()), located };
+        let (flight, config) = (plan.flight, Arc::clone(&self.shared.config));
         let report = Report { shared: Arc::downgrade(&self.shared), sent: false };
         let task = runtime.spawn(async move {
             let limit = config.policy.fetch_timeout;
-            let outcome = timeout(limit, fetch_keys(&config, plan, now.monotonic)).await;
+            let outcome = timeout(limit, fetch_keys(&config, plan)).await;
             report.send(outcome.unwrap_or(Err(FetchError::TimedOut)));
         });
-        engine.task = Some(task.abort_handle());
+        let mut engine = self.shared.lock();
+        // It may have ended already, and the next one begun.
+        if engine.flight == flight {
+            engine.task = Some(task.abort_handle());
+        }
         true
     }
+}
+
+impl Engine {
+    /// What the fetch that has just begun needs to know.
+    fn plan(&mut self, now: Now) -> Plan {
+        self.flight = self.flight.wrapping_add(1);
+        let is_recent = |located: &Located| now.monotonic.saturating_sub(located.at) < RELOCATE_AFTER;
+        let located = self.located.clone().filter(is_recent);
+        let etag = self.etag.clone().filter(|_| located.is_some());
+        Plan { flight: self.flight, at: now.monotonic, located, etag }
+    }
+}
+
+/// The runtime we are on, if it can keep time: a fetch and those who wait for it must end.
+fn runtime() -> Option<Handle> {
+    let runtime = Handle::try_current().ok()?;
+    // There is no way to ask a runtime for its timers but to use one, and that panics where they are off. A program
+    // wired so is told once for each attempt, and answered with 500 instead of torn connections.
+    catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).ok().map(|()| runtime)
 }
 
 impl Shared {
@@ -220,49 +252,53 @@ impl Shared {
     }
 
     fn end(&self, outcome: Result<Outcome, FetchError>) {
-        let now = Now::of(&*self.clock);
         let mut engine = self.lock();
-        match outcome {
-            Ok(outcome) => self.accept(&mut engine, outcome, now),
-            Err(error) => {
-                let again = engine.last_error.as_ref() == Some(&error) && engine.life.is_failing();
-                engine.life.failed(now, roll());
-                observe::refresh_failed(&self.config.issuer, &error, again);
-                engine.last_error = Some(error);
-                // The next attempt asks the metadata again: the address may have moved.
-                engine.located = None;
-            }
-        }
+        let told = match outcome {
+            Ok(outcome) => self.accept(&mut engine, outcome),
+            Err(error) => self.reject(&mut engine, error),
+        };
         drop(engine);
         self.ended.send_modify(|count| *count = count.wrapping_add(1));
+        // Not under the lock: whoever listens may ask us something.
+        match told {
+            Ok(refresh) => observe::refreshed(&self.config.issuer, &refresh),
+            Err((error, again)) => observe::refresh_failed(&self.config.issuer, &error, again),
+        }
     }
 
-    fn accept(&self, engine: &mut Engine, outcome: Outcome, now: Now) {
+    fn accept(&self, engine: &mut Engine, outcome: Outcome) -> Told {
         let before = self.snapshot.load_full();
         let same = before.as_ref().map(|snapshot| Arc::clone(&snapshot.keys));
         let Some(keys) = outcome.keys.map(Arc::new).or(same) else {
-            // "Not modified" without a set to modify.
-            engine.life.failed(now, roll());
-            return;
+            return self.reject(engine, FetchError::Unusable("not modified, and nothing was there".into()));
         };
-        let recovered = engine.life.is_failing();
-        let loaded = engine.life.fetched(now, outcome.max_age, roll());
-        observe::refreshed(
-            &self.config.issuer,
-            &observe::Refresh {
-                keys: keys.len(),
-                skipped: keys.skipped().count(),
-                first: before.is_none(),
-                rotated: before.is_some_and(|before| !before.keys.key_ids().eq(keys.key_ids())),
-                recovered,
-            },
-        );
+        let refresh = observe::Refresh {
+            keys: keys.len(),
+            skipped: keys.skipped().count(),
+            first: before.is_none(),
+            rotated: before.is_some_and(|before| !before.keys.key_ids().eq(keys.key_ids())),
+            recovered: engine.life.is_failing(),
+        };
+        let loaded = engine.life.fetched(Now::of(&*self.clock), outcome.max_age, roll());
         self.snapshot.store(Some(Arc::new(Snapshot { keys, loaded })));
         engine.located = outcome.located;
         engine.etag = outcome.etag;
         engine.last_error = None;
+        Ok(refresh)
+    }
+
+    fn reject(&self, engine: &mut Engine, error: FetchError) -> Told {
+        let again = engine.life.is_failing() && engine.last_error.as_ref() == Some(&error);
+        engine.life.failed(Now::of(&*self.clock), roll());
+        engine.last_error = Some(error.clone());
+        // The next attempt asks the metadata again: the address may have moved.
+        engine.located = None;
+        Err((error, again))
     }
 }
+
+/// What the operator is told of a fetch: what it changed, or why it failed and whether that is known.
+type Told = Result<observe::Refresh, (FetchError, bool)>;
 
 impl Drop for Shared {
     fn drop(&mut self) {
@@ -340,7 +376,8 @@ impl Drop for Ticket {
     }
 }
 
-async fn fetch_keys(config: &RemoteConfig, plan: Plan, now: Duration) -> Result<Outcome, FetchError> {
+async fn fetch_keys(config: &RemoteConfig, plan: Plan) -> Result<Outcome, FetchError> {
+    let now = plan.at;
     let (url, located) = match (&config.place, plan.located) {
         (Place::Jwks(url), _) => (url.clone(), Some(Located { url: url.clone(), at: now })),
         (Place::Discover(_), Some(located)) => (located.url.clone(), Some(located)),
@@ -354,12 +391,15 @@ async fn fetch_keys(config: &RemoteConfig, plan: Plan, now: Duration) -> Result<
     }
     let request = FetchRequest::new(&url, plan.etag);
     let fetched = config.fetch.fetch(&request).await?;
-    let keys = match fetched.body {
-        Some(body) => Some(read_keys(&body)?),
-        None if request.etag.is_some() => None,
-        None => return Err(FetchError::Unusable("no document".into())),
-    };
-    Ok(Outcome { keys, located, etag: fetched.etag.or(request.etag), max_age: fetched.max_age })
+    let max_age = fetched.max_age;
+    match fetched.body {
+        // A new set without an `ETag` leaves none: the old one names what we hold no more.
+        Some(body) => Ok(Outcome { keys: Some(read_keys(&body)?), located, etag: fetched.etag, max_age }),
+        None if request.etag.is_some() => {
+            Ok(Outcome { keys: None, located, etag: fetched.etag.or(request.etag), max_age })
+        }
+        None => Err(FetchError::Unusable("no document".into())),
+    }
 }
 
 fn read_keys(body: &[u8]) -> Result<KeySet, FetchError> {

@@ -51,9 +51,11 @@ impl BearerToken {
             Some(&byte) if is_scheme_char(byte) => return Ok(None),
             Some(_) => return Err(Reason::IllegalCharacters),
         }
-        let token = rest.trim_ascii_start();
-        check(token)?;
-        Ok(Some(Self::checked(value.clone(), bytes.len() - token.len())))
+        // RFC 9110 section 11.4: spaces, and nothing else.
+        let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+        let start = scheme.len() + spaces;
+        check(bytes.get(start..).unwrap_or_default())?;
+        Ok(Some(Self::checked(value.clone(), start)))
     }
 
     fn checked(mut value: HeaderValue, start: usize) -> Self {

@@ -105,17 +105,24 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
+/// Takes one cookie out and leaves the others as they were sent, whatever their bytes.
 fn strip_cookie(headers: &mut HeaderMap, name: &str) {
-    let kept: Vec<String> = pairs(headers)
-        .filter(|(other, _)| *other != name)
-        .map(|(other, value)| format!("{other}={value}"))
-        .collect();
+    let is_ours = |pair: &[u8]| {
+        let named = pair.trim_ascii().split(|&byte| byte == b'=').next();
+        pair.contains(&b'=') && named.is_some_and(|named| named.trim_ascii() == name.as_bytes())
+    };
+    let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
     headers.remove(COOKIE);
-    if kept.is_empty() {
-        return;
-    }
-    if let Ok(value) = HeaderValue::from_str(&kept.join("; ")) {
-        headers.insert(COOKIE, value);
+    for line in lines {
+        let pairs = || line.as_bytes().split(|&byte| byte == b';');
+        if !pairs().any(is_ours) {
+            headers.append(COOKIE, line);
+            continue;
+        }
+        let kept: Vec<_> = pairs().filter(|pair| !is_ours(pair)).map(<[u8]>::trim_ascii).collect();
+        if let (false, Ok(value)) = (kept.is_empty(), HeaderValue::from_bytes(&kept.join(&b"; "[..]))) {
+            headers.append(COOKIE, value);
+        }
     }
 }
 

@@ -55,8 +55,9 @@ impl<T> VerifierBuilder<T> {
     /// One of our own names: a token's `aud` must contain one of them (RFC 7519 section 4.1.3). Required; may be said
     /// several times.
     pub fn audience(mut self, audience: &str) -> Self {
-        if audience.is_empty() {
-            self.faults.push(Fault::new("audience", "an audience is not empty"));
+        if audience.is_empty() || audience.trim() != audience {
+            let sentence = "an audience is not empty and has no white space around it";
+            self.faults.push(Fault::new("audience", sentence));
         }
         self.audiences.push(audience.into());
         self

@@ -13,7 +13,7 @@ pub(crate) struct Rules {
 }
 
 /// ±2⁵³: beyond it a JSON number is no exact second any more.
-const MAX_NUMERIC_DATE: f64 = 9_007_199_254_740_992.0;
+const MAX_NUMERIC_DATE: u64 = 1 << 53;
 
 /// Reads the payload (RFC 7519 section 7.2).
 pub(crate) fn read_claims(payload: &[u8]) -> Result<Map<String, Value>, Reason> {
@@ -110,8 +110,13 @@ fn check_issuer<'a>(claims: &Map<String, Value>, issuer: &'a TrustedIssuer) -> R
 /// A NumericDate (RFC 7519 section 2): a number, fractions allowed, never a string.
 fn numeric_date(claims: &Map<String, Value>, name: &str, malformed: Reason) -> Result<Option<f64>, Reason> {
     let Some(value) = claims.get(name) else { return Ok(None) };
-    let seconds = value.as_f64().filter(|seconds| seconds.abs() <= MAX_NUMERIC_DATE);
-    seconds.map(Some).ok_or(malformed)
+    let bounded = match (value.as_i64(), value.as_f64()) {
+        // Whole numbers are compared whole: as a float, 2⁵³ + 1 is 2⁵³.
+        (Some(whole), _) => whole.unsigned_abs() <= MAX_NUMERIC_DATE,
+        (None, Some(fraction)) => fraction.abs() <= MAX_NUMERIC_DATE as f64,
+        (None, None) => false,
+    };
+    value.as_f64().filter(|_| bounded).map(Some).ok_or(malformed)
 }
 
 /// Tokens that are signed by the same keys and are no access tokens (RFC 8725 section 2.8): ID tokens (OpenID Connect
