@@ -2,7 +2,7 @@ use super::setup::{Issuer, KeySource, has_symmetric};
 #[cfg(feature = "remote")]
 use crate::keys::{
     Fetch, HttpFetch, RemoteKeySet, discovery, is_safe_url,
-    remote::{Place, RemoteConfig},
+    load::{Place, RemoteConfig},
 };
 use crate::{
     claims::AuthorityMapping,

@@ -32,6 +32,8 @@ pub(crate) mod key;
 #[cfg(feature = "remote")]
 pub(crate) mod life;
 #[cfg(feature = "remote")]
+pub(crate) mod load;
+#[cfg(feature = "remote")]
 pub(crate) mod remote;
 mod set;
 #[cfg(feature = "remote")]

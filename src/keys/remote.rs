@@ -1,9 +1,10 @@
 //! Drives the key life: one detached fetch at a time, lock-free reads of the set, waiters that cannot wedge it.
 
 use super::{
-    KeySet, discovery,
-    fetch::{Fetch, FetchError, FetchRequest, MAX_BYTES},
-    life::{Answer, Freshness, KeyPolicy, Life, Loaded, Need, Verdict},
+    KeySet,
+    fetch::FetchError,
+    life::{Answer, Freshness, Life, Loaded, Need, Verdict},
+    load::{Located, Outcome, Plan, RemoteConfig, fetch_keys},
 };
 use crate::{
     clock::{Clock, Now},
@@ -29,23 +30,6 @@ const RELOCATE_AFTER: Duration = Duration::from_secs(3600);
 #[derive(Clone)]
 pub struct RemoteKeySet {
     shared: Arc<Shared>,
-}
-
-/// Where and how to fetch.
-pub(crate) struct RemoteConfig {
-    pub(crate) issuer: Arc<str>,
-    pub(crate) place: Place,
-    pub(crate) fetch: Arc<dyn Fetch>,
-    pub(crate) policy: KeyPolicy,
-    /// Whether an address may be plain `http` off loopback.
-    pub(crate) allow_http: bool,
-}
-
-pub(crate) enum Place {
-    /// Metadata at the first of these that has some.
-    Discover(Vec<String>),
-    /// The key set itself.
-    Jwks(String),
 }
 
 /// A set and how long it is good for.
@@ -79,31 +63,6 @@ struct Engine {
     located: Option<Located>,
     etag: Option<String>,
     last_error: Option<FetchError>,
-}
-
-/// A key set's address out of the metadata.
-#[derive(Clone)]
-struct Located {
-    url: String,
-    at: Duration,
-}
-
-/// What one fetch needs to know of the last one.
-struct Plan {
-    flight: u64,
-    /// Monotonic time of its begin.
-    at: Duration,
-    located: Option<Located>,
-    etag: Option<String>,
-}
-
-/// What one fetch brought.
-struct Outcome {
-    /// `None` for "not modified".
-    keys: Option<KeySet>,
-    located: Option<Located>,
-    etag: Option<String>,
-    max_age: Option<Duration>,
 }
 
 impl RemoteKeySet {
@@ -374,41 +333,6 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         self.shared.lock().life.stop_waiting();
     }
-}
-
-async fn fetch_keys(config: &RemoteConfig, plan: Plan) -> Result<Outcome, FetchError> {
-    let now = plan.at;
-    let (url, located) = match (&config.place, plan.located) {
-        (Place::Jwks(url), _) => (url.clone(), Some(Located { url: url.clone(), at: now })),
-        (Place::Discover(_), Some(located)) => (located.url.clone(), Some(located)),
-        (Place::Discover(urls), None) => {
-            let url = discovery::locate(&*config.fetch, &config.issuer, urls).await?;
-            (url.clone(), Some(Located { url, at: now }))
-        }
-    };
-    if !super::is_safe_url(&url, config.allow_http) {
-        return Err(FetchError::Unusable("jwks_uri is neither https nor loopback".into()));
-    }
-    let request = FetchRequest::new(&url, plan.etag);
-    let fetched = config.fetch.fetch(&request).await?;
-    let max_age = fetched.max_age;
-    match fetched.body {
-        // A new set without an `ETag` leaves none: the old one names what we hold no more.
-        Some(body) => Ok(Outcome { keys: Some(read_keys(&body)?), located, etag: fetched.etag, max_age }),
-        None if request.etag.is_some() => {
-            Ok(Outcome { keys: None, located, etag: fetched.etag.or(request.etag), max_age })
-        }
-        None => Err(FetchError::Unusable("no document".into())),
-    }
-}
-
-fn read_keys(body: &[u8]) -> Result<KeySet, FetchError> {
-    if body.len() > MAX_BYTES {
-        return Err(FetchError::TooLarge);
-    }
-    let keys = KeySet::from_json(body).map_err(|error| FetchError::Unusable(error.to_string()))?;
-    // A good set must never be replaced by nothing: the issuer's mistake would lock everyone out.
-    if keys.is_empty() { Err(FetchError::Unusable("no usable key in the set".into())) } else { Ok(keys) }
 }
 
 /// A number in 0..1 for jitter: the standard library's hasher keys are random enough for that.
