@@ -157,7 +157,7 @@ async fn greet(claims: Option<Claims<User>>) -> Json<Value> {
 
 /// Loads the keys at once, so that the first request need not wait. An issuer that is down stops nothing.
 async fn warm(verifier: Verifier<User>) {
-    for issuer in verifier.warm().await.issuers {
+    for issuer in verifier.warm_up().await.issuers {
         match issuer.last_error {
             None => {
                 tracing::info!(issuer = issuer.issuer, keys = issuer.key_ids.len(), "ready to judge tokens")

@@ -52,7 +52,7 @@ async fn who(caller: Principal) -> impl IntoResponse {
 async fn main() -> Result<(), Box<dyn Error>> {
     let (staff, partners) = (TestIssuer::serve().await?, TestIssuer::serve().await?);
     let verifier = verifier(&staff, &partners)?;
-    for known in verifier.warm().await.issuers {
+    for known in verifier.warm_up().await.issuers {
         println!("{} is {:?} with the keys {:?}", known.issuer, known.state, known.key_ids);
     }
     let app = app(verifier, &staff);

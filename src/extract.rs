@@ -16,7 +16,6 @@
 //! ```
 
 use crate::{
-    challenge::refuse,
     claims::{Claims, Principal},
     error::{AuthError, Reason},
 };
@@ -70,6 +69,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for Principal {
 /// The refusal as a response; `AuthenticateLayer` draws challenge and body on the way out.
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response<Body> {
-        refuse(self)
+        self.into()
     }
 }

@@ -107,7 +107,7 @@ async fn ask(app: &Router, path: &str, token: Option<TestToken>) -> Answer {
 
 async fn loaded(issuer: &TestIssuer) -> Verifier {
     let verifier = issuer.verifier().build().unwrap();
-    assert!(verifier.warm().await.is_ready());
+    assert!(verifier.warm_up().await.is_ready());
     verifier
 }
 

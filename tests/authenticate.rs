@@ -43,7 +43,7 @@ struct Page(String);
 /// A verifier that has its keys already, so that it never waits.
 async fn loaded(issuer: &TestIssuer) -> Verifier {
     let verifier = issuer.verifier().build().unwrap();
-    assert!(verifier.warm().await.is_ready());
+    assert!(verifier.warm_up().await.is_ready());
     verifier
 }
 

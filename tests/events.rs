@@ -190,7 +190,7 @@ fn bearer(token: &str) -> Vec<String> {
 
 async fn loaded(issuer: &TestIssuer) -> Verifier {
     let verifier = issuer.verifier().build().unwrap();
-    assert!(verifier.warm().await.is_ready());
+    assert!(verifier.warm_up().await.is_ready());
     verifier
 }
 
@@ -361,23 +361,23 @@ async fn a_refresh_is_told_at_info_only_when_something_changed() {
         ];
         event(level, "keys refreshed", &pairs)
     };
-    verifier.warm().await;
+    verifier.warm_up().await;
     let first = ear.only("keys refreshed");
     assert_eq!(first, told(Level::INFO, "1", ["true", "false", "false"]));
     is_in_the_vocabulary(&first);
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(
         ear.only("keys refreshed"),
         told(Level::DEBUG, "1", ["false", "false", "false"]),
         "nothing changed"
     );
     issuer.rotate();
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(ear.only("keys refreshed"), told(Level::INFO, "2", ["false", "true", "false"]), "a key more");
     issuer.fail();
-    verifier.warm().await;
+    verifier.warm_up().await;
     issuer.recover();
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(
         ear.only("keys refreshed"),
         told(Level::INFO, "2", ["false", "false", "true"]),
@@ -395,7 +395,7 @@ async fn keys_that_were_skipped_are_counted() {
         Issuer::jwks("https://issuer.test", "https://issuer.test/jwks").unwrap().fetch(Always(fetch));
     let verifier = Verifier::builder().issuer(trusted).audience(AUDIENCE).build().unwrap();
     let (ear, _guard) = Ear::listen(Level::TRACE);
-    verifier.warm().await;
+    verifier.warm_up().await;
     let heard = ear.only("keys refreshed");
     assert_eq!((heard.fields["keys"].as_str(), heard.fields["skipped"].as_str()), ("1", "2"));
 }
@@ -418,15 +418,15 @@ async fn a_failure_warns_once_and_its_repetitions_are_for_who_debugs() {
     };
     issuer.fail();
     for expected in [Level::WARN, Level::DEBUG, Level::DEBUG] {
-        verifier.warm().await;
+        verifier.warm_up().await;
         let heard = ear.only("key refresh failed");
         assert_eq!(heard, failed(expected));
         is_in_the_vocabulary(&heard);
     }
     issuer.recover();
-    verifier.warm().await;
+    verifier.warm_up().await;
     issuer.fail();
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(ear.only("key refresh failed"), failed(Level::WARN), "a new outage is said aloud again");
 }
 
@@ -446,7 +446,7 @@ async fn another_failure_warns_anew() {
         ("garbage once more", "<html>", Level::WARN),
     ] {
         *answers.lock().unwrap() = answer.to_owned();
-        verifier.warm().await;
+        verifier.warm_up().await;
         assert_eq!(ear.only("key refresh failed").level, level, "{name}");
     }
 }
@@ -491,9 +491,9 @@ fn whoever_listens_may_look_at_the_status() {
         *slot.lock().unwrap() = Some(verifier.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            verifier.warm().await;
+            verifier.warm_up().await;
             issuer.fail();
-            verifier.warm().await;
+            verifier.warm_up().await;
         });
         let _ = done.send(());
     });

@@ -1,5 +1,7 @@
 //! Every input of the fuzzers' corpora, on a stable compiler: what was found once stays found.
 
+// A helper outside a `#[test]` fails its test by panicking.
+#![allow(clippy::unwrap_used)]
 #![cfg(feature = "testing")]
 
 use std::{fs, path::Path};

@@ -137,7 +137,7 @@ impl Origin {
     /// A verifier with the first set loaded.
     async fn loaded(&self) -> Verifier {
         let verifier = self.verifier();
-        assert_eq!(verifier.warm().await.issuers[0].state, KeyState::Fresh);
+        assert_eq!(verifier.warm_up().await.issuers[0].state, KeyState::Fresh);
         verifier
     }
 
@@ -361,7 +361,7 @@ async fn the_next_look_for_a_key_comes_a_cool_down_after_the_last_answer() {
 async fn the_cool_down_is_the_operators() {
     let origin = Origin::new();
     let verifier = origin.trusting(origin.trusted().key_cooldown(seconds(60)));
-    verifier.warm().await;
+    verifier.warm_up().await;
     origin.issuer.rotate();
     origin.passes(seconds(59));
     assert_eq!(judged_at_once(&verifier, &origin.token()), "key_unknown");
@@ -446,7 +446,7 @@ async fn a_withdrawn_key_is_refused_from_the_fetch_that_lacks_it() {
     let new_kid = origin.issuer.rotate();
     origin.issuer.withdraw(&old_kid);
     assert_eq!(judged_at_once(&verifier, &old), OK, "nobody has looked yet");
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(judged_at_once(&verifier, &old), "key_unknown");
     assert_eq!(judged_at_once(&verifier, &origin.token()), OK);
     assert_eq!(status(&verifier).key_ids, [new_kid]);
@@ -459,7 +459,7 @@ async fn a_key_id_with_new_material_is_another_key() {
     let (old, new) = (origin.token(), other.token().sign());
     assert_eq!(judged_at_once(&verifier, &new), "signature_invalid");
     origin.keys_are(Mood::text(other.jwks().to_string()));
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(judged_at_once(&verifier, &new), OK);
     assert_eq!(judged_at_once(&verifier, &old), "signature_invalid");
 }
@@ -515,7 +515,7 @@ async fn time_to_live_is_what_cache_control_says_within_its_bounds_or_what_the_o
         origin.says(None, max_age.map(seconds));
         let trusted = own.map_or(origin.trusted(), |own| origin.trusted().key_ttl(seconds(own)));
         let verifier = origin.trusting(trusted);
-        verifier.warm().await;
+        verifier.warm_up().await;
         origin.passes(seconds(still_fresh - 1));
         assert_eq!(state(&verifier), KeyState::Fresh, "{name}");
         origin.passes(seconds(1));
@@ -664,7 +664,7 @@ async fn a_stale_set_judges_while_the_issuer_fails_and_not_past_max_stale() {
 async fn max_stale_is_the_operators_and_may_be_nothing() {
     let origin = Origin::new();
     let verifier = origin.trusting(origin.trusted().max_stale(Duration::ZERO));
-    verifier.warm().await;
+    verifier.warm_up().await;
     origin.fails();
     origin.passes(seconds(599));
     assert_eq!(judged(&verifier, &origin.token()).await, OK);
@@ -720,8 +720,8 @@ async fn an_answer_without_an_etag_forgets_the_one_before() {
     let verifier = origin.loaded().await;
     origin.says(None, None);
     origin.issuer.rotate();
-    verifier.warm().await;
-    verifier.warm().await;
+    verifier.warm_up().await;
+    verifier.warm_up().await;
     let etags: Vec<_> =
         origin.state.lock().unwrap().asked.iter().map(|request| request.etag.clone()).collect();
     assert_eq!(etags, [None, Some("\"1\"".into()), None], "\"1\" names a set that we hold no more");
@@ -849,18 +849,18 @@ async fn metadata_is_read_again_after_an_hour_and_after_a_failure() {
     origin.at(ADDRESSES[0], Mood::metadata(REALM, JWKS));
     let verifier = origin.trusting(origin.discovered());
     let asked = || std::mem::take(&mut origin.state.lock().unwrap().asked).len();
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(asked(), 2, "metadata and keys");
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(asked(), 1, "keys alone");
     origin.fails();
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(asked(), 1, "the failure");
     origin.keys_are(Mood::Jwks);
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(asked(), 2, "after it");
     origin.passes(seconds(3601));
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(asked(), 2, "an hour later");
 }
 
@@ -869,7 +869,7 @@ async fn a_key_set_that_moved_is_found_again() {
     let origin = realm();
     origin.at(ADDRESSES[0], Mood::metadata(REALM, JWKS));
     let verifier = origin.trusting(origin.discovered());
-    verifier.warm().await;
+    verifier.warm_up().await;
     origin.keys_are(Mood::Fail(FetchError::Status(410)));
     origin.at(ADDRESSES[0], Mood::metadata(REALM, "https://issuer.test/moved"));
     origin.at("https://issuer.test/moved", Mood::Jwks);
@@ -913,7 +913,7 @@ async fn a_whole_fetch_has_five_seconds_or_what_the_operator_says() {
         let issuer = origin.discovered();
         let verifier = origin.trusting(own.map_or(issuer.clone(), |own| issuer.fetch_timeout(seconds(own))));
         let began = Instant::now();
-        verifier.warm().await;
+        verifier.warm_up().await;
         assert_eq!(began.elapsed(), seconds(expected), "{name}");
         assert_eq!(last_error(&verifier), "timed out", "{name}");
         assert!(origin.state.lock().unwrap().dropped.load(Ordering::SeqCst), "{name}: it still runs");
@@ -1007,7 +1007,7 @@ fn a_good_stale_set_judges_also_where_no_runtime_can_renew_it() {
     let origin = Origin::new();
     let verifier = origin.verifier();
     runtime().block_on(async {
-        verifier.warm().await;
+        verifier.warm_up().await;
         origin.fails();
         origin.passes(seconds(610));
         assert_eq!(judged(&verifier, &origin.token()).await, OK);
@@ -1019,7 +1019,7 @@ fn a_good_stale_set_judges_also_where_no_runtime_can_renew_it() {
 #[test]
 fn warming_without_a_runtime_panics_neither() {
     let verifier = Origin::new().verifier();
-    let status = verifier.warm().now_or_never().expect("it waits");
+    let status = verifier.warm_up().now_or_never().expect("it waits");
     assert_eq!(status.issuers[0].state, KeyState::NeverLoaded);
 }
 
@@ -1053,7 +1053,7 @@ async fn warming_loads_every_issuer_at_once_and_waits_for_the_slowest() {
         .build()
         .unwrap();
     let began = Instant::now();
-    let status = verifier.warm().await;
+    let status = verifier.warm_up().await;
     assert_eq!(began.elapsed(), seconds(5));
     let seen: Vec<_> =
         status.issuers.iter().map(|issuer| (issuer.state, issuer.last_error.as_deref())).collect();
@@ -1076,7 +1076,7 @@ async fn warming_joins_a_fetch_that_is_under_way() {
     let token = origin.token();
     let mut request = Box::pin(judged(&verifier, &token));
     assert!(poll(&mut request).is_pending());
-    let mut warming = Box::pin(verifier.warm());
+    let mut warming = Box::pin(verifier.warm_up());
     assert!(poll(&mut warming).is_pending());
     gate.add_permits(1);
     assert!(warming.await.is_ready());
@@ -1095,15 +1095,15 @@ async fn the_status_tells_state_age_key_ids_and_the_last_error() {
     };
     assert_eq!(told(&verifier), (KeyState::NeverLoaded, None, 0, None));
     assert!(!verifier.status().is_ready());
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(told(&verifier), (KeyState::Fresh, Some(0), 1, None));
     origin.passes(seconds(7));
     assert_eq!(told(&verifier), (KeyState::Fresh, Some(7), 1, None));
     origin.issuer.rotate();
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(told(&verifier), (KeyState::Fresh, Some(0), 2, None));
     origin.fails();
-    verifier.warm().await;
+    verifier.warm_up().await;
     assert_eq!(told(&verifier), (KeyState::Fresh, Some(0), 2, Some("status 500".into())));
     origin.passes(seconds(600));
     assert_eq!(told(&verifier), (KeyState::Stale, Some(600), 2, Some("status 500".into())));
@@ -1166,11 +1166,11 @@ mod over_http {
         issuer.clock().advance(seconds(6));
         assert_eq!(judged(&verifier, &issuer.token().sign()).await, OK);
         issuer.withdraw(&old);
-        verifier.warm().await;
+        verifier.warm_up().await;
         assert_eq!(judged(&verifier, &first).await, "key_unknown");
         assert_eq!(issuer.fetches(), 3);
         issuer.fail();
-        verifier.warm().await;
+        verifier.warm_up().await;
         assert_eq!(last_error(&verifier), "status 503");
         assert_eq!(judged(&verifier, &issuer.token().sign()).await, OK);
     }
@@ -1301,7 +1301,7 @@ mod over_http {
             let verifier =
                 Verifier::builder().issuer(trusted).audience(AUDIENCE).clock(issuer.clock()).build().unwrap();
             let began = Instant::now();
-            verifier.warm().await;
+            verifier.warm_up().await;
             assert_eq!(last_error(&verifier), "timed out", "{name}");
             assert!(began.elapsed() < seconds(4), "{name}: {:?}", began.elapsed());
         }
@@ -1337,7 +1337,7 @@ mod over_http {
             }),
         );
         let verifier = verifier(&issuer, &format!("{}/jwks", serve(routes).await));
-        verifier.warm().await;
+        verifier.warm_up().await;
         for _ in 0..2 {
             issuer.clock().advance(seconds(121));
             assert_eq!(state(&verifier), KeyState::Stale, "max-age was not read");

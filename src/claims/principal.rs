@@ -65,12 +65,12 @@ impl Principal {
 
     /// When the token ends (`exp`, leeway not added).
     pub fn expires_at(&self) -> SystemTime {
-        UNIX_EPOCH + self.inner.registered.expires_at
+        date(self.inner.registered.expires_at)
     }
 
     /// When the token was issued (`iat`), if it says so.
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.inner.registered.issued_at.map(|at| UNIX_EPOCH + at)
+        self.inner.registered.issued_at.map(date)
     }
 
     /// The granted scopes (RFC 6749 section 3.3), in the token's order.
@@ -146,6 +146,12 @@ impl Principal {
     fn items(&self, authority: Authority) -> impl Iterator<Item = &str> {
         self.listed(authority).unwrap_or_default().iter().map(AsRef::as_ref)
     }
+}
+
+/// Some systems count time in fewer bits than a NumericDate has; what is beyond them is as far as they go.
+fn date(since_epoch: Duration) -> SystemTime {
+    const YEAR_9999: Duration = Duration::from_secs(253_402_300_799);
+    UNIX_EPOCH.checked_add(since_epoch).unwrap_or(UNIX_EPOCH + YEAR_9999)
 }
 
 impl fmt::Debug for Principal {

@@ -129,7 +129,7 @@ reasons! {
     NotAnAccessToken = "not_an_access_token", InvalidToken, REFUSED;
     /// `.strict()`: `typ` is not `at+jwt` (RFC 9068 section 4).
     StrictTyp = "strict_typ", InvalidToken, REFUSED;
-    /// `.strict()`: one of `sub`, `client_id`, `iat`, `jti` is absent or no string or number (RFC 9068 section 2.2).
+    /// `.strict()`: one of `sub`, `client_id`, `iat`, `jti` is absent, empty, or no string or number (RFC 9068 section 2.2).
     StrictClaimMissing = "strict_claim_missing", InvalidToken, REFUSED;
     /// The claims do not fit the application's own claims type.
     ClaimsDoNotFit = "claims_do_not_fit", InvalidToken, REFUSED;

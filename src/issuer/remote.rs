@@ -56,6 +56,7 @@ impl Issuer {
 
     /// Fetches through your own transport. Default: [`HttpFetch`](crate::keys::HttpFetch).
     pub fn fetch(mut self, fetch: impl Fetch) -> Self {
+        self.needs_fetching("fetch");
         self.remote.fetch = Some(Arc::new(fetch));
         self
     }
@@ -90,7 +91,15 @@ impl Issuer {
         self
     }
 
+    /// A setting that would do nothing is a fault: somebody believes that it does.
+    fn needs_fetching(&mut self, setting: &'static str) {
+        if matches!(self.source, KeySource::Fixed(_)) {
+            self.faults.push(Fault::new(setting, "these keys are fixed: nothing is fetched"));
+        }
+    }
+
     fn check_range(&mut self, setting: &'static str, value: Duration, least: Duration, most: Duration) {
+        self.needs_fetching(setting);
         if value < least || value > most {
             let sentence = format!("{value:?} is not within {least:?} to {most:?}");
             self.faults.push(Fault::new(setting, sentence));

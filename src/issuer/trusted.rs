@@ -52,18 +52,22 @@ impl Issuer {
 
     fn check_algorithms(&self, faults: &mut Vec<Fault>) {
         let Some(algorithms) = &self.algorithms else { return };
+        let fixed = match &self.source {
+            KeySource::Fixed(keys) => Some(keys),
+            #[cfg(feature = "remote")]
+            _ => None,
+        };
+        let symmetric = fixed.is_some_and(|keys| has_symmetric(keys));
         if algorithms.is_empty() {
             faults.push(Fault::new("algorithms", "none is left to verify with"));
-        }
-        let symmetric = matches!(&self.source, KeySource::Fixed(keys) if has_symmetric(keys));
-        for algorithm in algorithms.iter().filter(|algorithm| algorithm.is_symmetric() != symmetric) {
-            let sentence = match symmetric {
-                true => format!("{algorithm} does not go with a shared secret"),
-                false => {
-                    format!("{algorithm} is an HMAC: only Issuer::hmac, with a secret of your own, has one")
-                }
-            };
-            faults.push(Fault::new("algorithms", sentence));
+        } else if algorithms.iter().any(|algorithm| algorithm.is_symmetric() != symmetric) {
+            for algorithm in algorithms.iter().filter(|algorithm| algorithm.is_symmetric() != symmetric) {
+                faults.push(Fault::new("algorithms", wrong_family(*algorithm)));
+            }
+        } else if fixed
+            .is_some_and(|keys| !keys.keys().any(|key| algorithms.iter().any(|&alg| key.fits(alg))))
+        {
+            faults.push(Fault::new("algorithms", "no key of the set fits one of them: no token could pass"));
         }
     }
 
@@ -89,6 +93,13 @@ impl Issuer {
     fn start_keys(&self, _clock: &Arc<dyn Clock>) -> IssuerKeys {
         let KeySource::Fixed(keys) = &self.source;
         IssuerKeys::Fixed(Arc::clone(keys))
+    }
+}
+
+fn wrong_family(algorithm: Algorithm) -> String {
+    match algorithm.is_symmetric() {
+        false => format!("{algorithm} does not go with a shared secret"),
+        true => format!("{algorithm} is an HMAC: only Issuer::hmac, with a secret of your own, has one"),
     }
 }
 

@@ -119,8 +119,8 @@ impl RemoteKeySet {
 
     /// Fetches now, unless a fetch is under way; the future waits for its end.
     pub(crate) fn warm(&self) -> impl Future<Output = ()> + use<> {
-        let mut engine = self.shared.lock();
         let now = Now::of(&*self.shared.clock);
+        let mut engine = self.shared.lock();
         let mut ended = self.shared.ended.subscribe();
         let plan = engine.life.begin(now).then(|| engine.plan(now));
         drop(engine);
@@ -167,6 +167,8 @@ impl RemoteKeySet {
     fn start(&self, plan: Plan) -> bool {
         let Some(runtime) = runtime() else {
             self.shared.lock().life.call_off();
+            // Whoever has joined what will not be asks again.
+            self.shared.ended.send_modify(|count| *count = count.wrapping_add(1));
             return false;
         };
         let (flight, config) = (plan.flight, Arc::clone(&self.shared.config));
@@ -194,6 +196,15 @@ impl Engine {
         let etag = self.etag.clone().filter(|_| located.is_some());
         Plan { flight: self.flight, at: now.monotonic, located, etag }
     }
+
+    fn reject(&mut self, error: FetchError, now: Now) -> Told {
+        let again = self.life.is_failing() && self.last_error.as_ref() == Some(&error);
+        self.life.failed(now, roll());
+        self.last_error = Some(error.clone());
+        // The next attempt asks the metadata again: the address may have moved.
+        self.located = None;
+        Err((error, again))
+    }
 }
 
 /// The runtime we are on, if it can keep time: a fetch and those who wait for it must end.
@@ -211,10 +222,12 @@ impl Shared {
     }
 
     fn end(&self, outcome: Result<Outcome, FetchError>) {
+        // Not under the lock: the clock is somebody else's code.
+        let now = Now::of(&*self.clock);
         let mut engine = self.lock();
         let told = match outcome {
-            Ok(outcome) => self.accept(&mut engine, outcome),
-            Err(error) => self.reject(&mut engine, error),
+            Ok(outcome) => self.accept(&mut engine, outcome, now),
+            Err(error) => engine.reject(error, now),
         };
         drop(engine);
         self.ended.send_modify(|count| *count = count.wrapping_add(1));
@@ -225,11 +238,11 @@ impl Shared {
         }
     }
 
-    fn accept(&self, engine: &mut Engine, outcome: Outcome) -> Told {
+    fn accept(&self, engine: &mut Engine, outcome: Outcome, now: Now) -> Told {
         let before = self.snapshot.load_full();
         let same = before.as_ref().map(|snapshot| Arc::clone(&snapshot.keys));
         let Some(keys) = outcome.keys.map(Arc::new).or(same) else {
-            return self.reject(engine, FetchError::Unusable("not modified, and nothing was there".into()));
+            return engine.reject(FetchError::Unusable("not modified, and nothing was there".into()), now);
         };
         let refresh = observe::Refresh {
             keys: keys.len(),
@@ -238,21 +251,12 @@ impl Shared {
             rotated: before.is_some_and(|before| !before.keys.key_ids().eq(keys.key_ids())),
             recovered: engine.life.is_failing(),
         };
-        let loaded = engine.life.fetched(Now::of(&*self.clock), outcome.max_age, roll());
+        let loaded = engine.life.fetched(now, outcome.max_age, roll());
         self.snapshot.store(Some(Arc::new(Snapshot { keys, loaded })));
         engine.located = outcome.located;
         engine.etag = outcome.etag;
         engine.last_error = None;
         Ok(refresh)
-    }
-
-    fn reject(&self, engine: &mut Engine, error: FetchError) -> Told {
-        let again = engine.life.is_failing() && engine.last_error.as_ref() == Some(&error);
-        engine.life.failed(Now::of(&*self.clock), roll());
-        engine.last_error = Some(error.clone());
-        // The next attempt asks the metadata again: the address may have moved.
-        engine.located = None;
-        Err((error, again))
     }
 }
 

@@ -14,13 +14,19 @@ use std::{borrow::Cow, fmt, sync::Arc};
 pub trait TokenSource: Send + Sync + 'static {
     /// The bare token, if this request carries one here.
     fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>>;
+
+    /// Takes the credentials out again, for
+    /// [`strip_token`](crate::AuthenticateLayer::strip_token). Default: leaves them where they are.
+    fn strip(&self, headers: &mut HeaderMap) {
+        let _ = headers;
+    }
 }
 
 /// Where tokens are looked for: always the header, other places when asked.
 #[derive(Clone, Default)]
 pub(crate) struct TokenSources {
     others: Vec<Arc<dyn TokenSource>>,
-    cookies: Vec<Arc<str>>,
+    cookies: Vec<Box<str>>,
 }
 
 impl TokenSources {
@@ -29,22 +35,24 @@ impl TokenSources {
     }
 
     pub(crate) fn add_cookie(&mut self, name: &str) {
-        let name: Arc<str> = name.into();
-        self.cookies.push(Arc::clone(&name));
-        self.others.push(Arc::new(Cookie { name }));
+        self.cookies.push(name.into());
     }
 
     /// The request's one token.
     pub(crate) fn find(&self, headers: &HeaderMap) -> Result<Option<BearerToken>, Reason> {
-        let mut found = from_header(headers)?;
-        for source in &self.others {
-            let Some(text) = source.find(headers) else { continue };
-            if found.is_some() {
-                return Err(Reason::SeveralTokenSources);
-            }
-            found = Some(BearerToken::parse(&text)?);
+        let from_header = from_header(headers)?;
+        if self.cookies.is_empty() && self.others.is_empty() {
+            return Ok(from_header);
         }
-        Ok(found)
+        // The same cookie twice (a parent domain, another path) is credentials in two places as well.
+        let is_ours = |name: &str| self.cookies.iter().any(|cookie| **cookie == *name);
+        let cookies = pairs(headers).filter(|(name, _)| is_ours(name)).map(|(_, value)| Cow::Borrowed(value));
+        let mut found = cookies.chain(self.others.iter().filter_map(|source| source.find(headers)));
+        match (from_header, found.next(), found.next()) {
+            (Some(_), Some(_), _) | (_, Some(_), Some(_)) => Err(Reason::SeveralTokenSources),
+            (None, Some(text), None) => BearerToken::parse(&text).map(Some),
+            (from_header, None, _) => Ok(from_header),
+        }
     }
 
     /// Keeps credentials out of whatever prints headers later.
@@ -60,15 +68,14 @@ impl TokenSources {
         if headers.get(AUTHORIZATION).is_some_and(is_bearer) {
             headers.remove(AUTHORIZATION);
         }
-        for name in &self.cookies {
-            strip_cookie(headers, name);
-        }
+        self.cookies.iter().for_each(|name| strip_cookie(headers, name));
+        self.others.iter().for_each(|source| source.strip(headers));
     }
 }
 
 impl fmt::Debug for TokenSources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TokenSources(header + {})", self.others.len())
+        write!(f, "TokenSources(header + {})", self.others.len() + self.cookies.len())
     }
 }
 
@@ -84,19 +91,6 @@ fn from_header(headers: &HeaderMap) -> Result<Option<BearerToken>, Reason> {
 
 fn is_bearer(value: &HeaderValue) -> bool {
     matches!(BearerToken::from_authorization(value), Ok(Some(_)))
-}
-
-struct Cookie {
-    name: Arc<str>,
-}
-
-impl TokenSource for Cookie {
-    fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
-        let mut values = pairs(headers).filter(|(name, _)| *name == &*self.name).map(|(_, value)| value);
-        let first = values.next()?;
-        // The same cookie twice (a parent domain, a path) is credentials in two places: made illegal on purpose.
-        Some(if values.next().is_some() { Cow::Borrowed(",") } else { Cow::Borrowed(first) })
-    }
 }
 
 /// The cookies of a request (RFC 6265 section 4.2.1); what is no text is no cookie of ours.
@@ -164,7 +158,7 @@ mod tests {
         let both = headers(&[("authorization", "Bearer a"), ("cookie", "x=1; session=b")]);
         assert_eq!(find(&sources, &both), Err(Reason::SeveralTokenSources));
         let twice = headers(&[("cookie", "session=a; session=b")]);
-        assert_eq!(find(&sources, &twice), Err(Reason::IllegalCharacters));
+        assert_eq!(find(&sources, &twice), Err(Reason::SeveralTokenSources));
         let cookie = headers(&[("cookie", "x=1; session=b")]);
         assert_eq!(find(&sources, &cookie), Ok(Some("b".into())));
     }

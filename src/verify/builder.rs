@@ -144,7 +144,7 @@ impl<T> VerifierBuilder<T> {
     }
 
     /// Checks the whole set-up and makes the verifier. Does no I/O and needs no runtime: keys are fetched by the first
-    /// request, or by [`Verifier::warm`].
+    /// request, or by [`Verifier::warm_up`].
     ///
     /// # Errors
     ///

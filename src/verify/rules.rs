@@ -135,7 +135,9 @@ fn check_kind(claims: &Map<String, Value>) -> Result<(), Reason> {
 /// RFC 9068 section 2.2: these must be there; `iat` was found a number already.
 fn check_rfc9068(claims: &Map<String, Value>) -> Result<(), Reason> {
     let texts = ["sub", "client_id", "jti"];
-    let has_texts = texts.iter().all(|name| claims.get(*name).is_some_and(Value::is_string));
+    let is_said =
+        |name: &&str| claims.get(*name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let has_texts = texts.iter().all(is_said);
     if has_texts && claims.contains_key("iat") { Ok(()) } else { Err(Reason::StrictClaimMissing) }
 }
 

@@ -139,7 +139,7 @@ impl<T> Verifier<T> {
     /// Loads every issuer's keys now, so that the first request need not. An issuer that is down delays this by its
     /// time-out at most, and is no error: it heals by itself. Needs a tokio runtime.
     #[cfg(feature = "remote")]
-    pub async fn warm(&self) -> Status {
+    pub async fn warm_up(&self) -> Status {
         let mut fetches = Vec::new();
         for issuer in &self.core.issuers {
             if let IssuerKeys::Remote(remote) = &issuer.keys {

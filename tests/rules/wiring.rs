@@ -202,7 +202,7 @@ fn runtime_missing_is_500_and_only_where_keys_must_be_fetched() {
 
     let warmed = issuer.verifier().build().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    assert!(runtime.block_on(warmed.warm()).is_ready());
+    assert!(runtime.block_on(warmed.warm_up()).is_ready());
     drop(runtime);
     assert!(warmed.verify(&token).now_or_never().unwrap().is_ok(), "keys that are there need no runtime");
 }
