@@ -419,6 +419,10 @@ impl TokenSource for InHeader {
     fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
         headers.get(self.0)?.to_str().ok().map(Cow::Borrowed)
     }
+
+    fn strip(&self, headers: &mut HeaderMap) {
+        headers.remove(self.0);
+    }
 }
 
 #[tokio::test]

@@ -376,9 +376,7 @@ mod with_a_backend {
             .collect();
         let settings = vars(upper.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let told = faults(Verifier::builder().settings(settings).build());
-        // `BEARER_ISUER` begins as none of ours does: it may be somebody else's.
-        let expected: BTreeSet<_> =
-            upper.iter().map(|(name, _)| name.as_str()).filter(|name| *name != "BEARER_ISUER").collect();
+        let expected: BTreeSet<_> = upper.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names(&told), expected, "{told:#?}");
     }
 

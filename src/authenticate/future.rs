@@ -34,6 +34,8 @@ pin_project! {
         Called { #[pin] future: F },
         // The only boxed one: it is behind the network.
         Waiting { verification: Verification<T>, held: Option<(S, Request<B>)> },
+        // Verified late: the clone is called when it is ready, and not before.
+        Readying { service: S, request: Option<Request<B>> },
     }
 }
 
@@ -83,12 +85,19 @@ where
                 StateProj::Waiting { verification, held } => {
                     let verified = ready!(verification.as_mut().poll(cx));
                     match (verified, held.take()) {
-                        (Ok(claims), Some((mut service, mut request))) => {
+                        (Ok(claims), Some((service, mut request))) => {
                             admit(request.extensions_mut(), claims);
-                            State::Called { future: service.call(request) }
+                            State::Readying { service, request: Some(request) }
                         }
                         (Err(error), _) => State::Refused { error: Some(error) },
                         (Ok(_), None) => State::Refused { error: None },
+                    }
+                }
+                StateProj::Readying { service, request } => {
+                    ready!(service.poll_ready(cx))?;
+                    match request.take() {
+                        Some(request) => State::Called { future: service.call(request) },
+                        None => State::Refused { error: None },
                     }
                 }
             };

@@ -9,7 +9,7 @@ use crate::{
 use http::{Extensions, Request, Response};
 use serde::de::DeserializeOwned;
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -124,10 +124,9 @@ where
                 ResponseFuture::called(self.inner.call(request), drawing)
             }
             Course::Wait(verification) => {
-                // The service that was polled ready is the one that must be called; the clone is not ready.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                ResponseFuture::waiting(verification, request, ready, drawing)
+                // A clone, which the future makes ready once the token is good: whoever waits for keys, forgers
+                // included, must not sit on the readiness (a permit, a slot) that good tokens need.
+                ResponseFuture::waiting(verification, request, self.inner.clone(), drawing)
             }
         }
     }

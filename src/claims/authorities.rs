@@ -84,7 +84,7 @@ impl Authorities {
 fn read_all(paths: &[ClaimPath], claims: &Map<String, Value>, spaced: bool) -> Option<Vec<Box<str>>> {
     let mut known = None;
     for path in paths {
-        if is_cut_off(claims, path.claim()) {
+        if is_cut_off(claims, path.claim()) || path.is_blocked(claims) {
             return None;
         }
         if let Some(value) = path.find(claims) {
@@ -106,8 +106,11 @@ fn read_one(value: &Value, spaced: bool) -> Option<Vec<Box<str>>> {
 }
 
 /// A claim that the issuer left out because it lives elsewhere (OpenID Connect Core section 5.6.2; Entra's group
-/// overage is announced so).
+/// overage is announced so, or by `hasgroups` alone in the implicit flow).
 pub(super) fn is_cut_off(claims: &Map<String, Value>, name: &str) -> bool {
+    if name == "groups" && claims.get("hasgroups").is_some_and(|has| *has != Value::Bool(false)) {
+        return true;
+    }
     match claims.get("_claim_names") {
         None => false,
         Some(Value::Object(names)) => names.contains_key(name),
@@ -164,6 +167,25 @@ mod tests {
         assert_eq!(read(json!({"scope": "a", "scp": 1}), Authority::Scopes), None);
         assert_eq!(read(json!({"roles": []}), Authority::Roles), list(&[]));
         assert_eq!(read(json!({"scope": ""}), Authority::Scopes), list(&[]));
+    }
+
+    #[test]
+    fn a_way_that_is_blocked_leaves_nothing_known() {
+        let mut mapping = AuthorityMapping::default();
+        let paths = ["roles", "/realm_access/roles"].map(|path| path.parse().unwrap());
+        mapping.set(Authority::Roles, paths.to_vec());
+        let roles = |claims: Value| {
+            let authorities = mapping.read(claims.as_object().unwrap());
+            authorities.listed(Authority::Roles).map(<[_]>::to_vec)
+        };
+        assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": ["suspended"]})), None);
+        assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": {}})), list(&["clerk"]));
+    }
+
+    #[test]
+    fn groups_that_are_only_announced_are_unknown() {
+        assert_eq!(read(json!({"hasgroups": true, "groups": []}), Authority::Groups), None);
+        assert_eq!(read(json!({"hasgroups": false, "groups": []}), Authority::Groups), list(&[]));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A trusted issuer: its identifiers, where its keys are, and how its claims map to authorities.
 
 #[cfg(feature = "remote")]
+mod names;
+#[cfg(feature = "remote")]
 mod remote;
 #[cfg(feature = "remote")]
 mod settings;

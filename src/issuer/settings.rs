@@ -1,12 +1,15 @@
 //! Settings as text: from the environment, or from any file format that serde reads.
 
-use super::Issuer;
+use super::{
+    Issuer,
+    names::{MISSPELT, NAMES, PREFIX, key_of},
+};
 use crate::{
     error::{ConfigError, Fault},
     keys::Algorithm,
 };
 use serde::Deserialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// The set-up as data: the environment's `BEARER_…` variables, or the same names in lower case and without `BEARER_`
 /// out of any file.
@@ -27,7 +30,7 @@ use std::{collections::BTreeMap, time::Duration};
 ///
 /// Durations are seconds, fractions allowed. Reading never fails: what is wrong, a misspelt name included, is kept
 /// and reported by [`check`](Settings::check) or the builder, all at once, each under its name.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     values: BTreeMap<String, Raw>,
     from_env: bool,
@@ -54,22 +57,11 @@ enum Raw {
     Other(serde::de::IgnoredAny),
 }
 
-const PREFIX: &str = "BEARER_";
-const NAMES: [&str; 11] = [
-    "issuer",
-    "audience",
-    "jwks_uri",
-    "leeway",
-    "algorithms",
-    "strict",
-    "danger_allow_http",
-    "jwks_cooldown",
-    "jwks_timeout",
-    "jwks_ttl",
-    "jwks_max_stale",
-];
-/// Variables that begin so are ours; any other `BEARER_…` may be somebody else's.
-const STEMS: [&str; 7] = ["issuer", "audience", "jwks", "leeway", "alg", "strict", "danger"];
+impl Raw {
+    fn is_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim().is_empty())
+    }
+}
 
 impl Settings {
     /// Reads the process's environment.
@@ -85,20 +77,15 @@ impl Settings {
     /// Reads variables from elsewhere, by the same rules as the environment.
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Self {
         let ours = |(name, value): (String, String)| {
-            let rest = name.strip_prefix(PREFIX)?;
-            let key = rest.to_ascii_lowercase();
-            // `BEARER_Issuer` is another variable than `BEARER_ISSUER`, and a mistake.
-            let key = if rest == key.to_ascii_uppercase() { key } else { rest.to_owned() };
-            let known = NAMES.contains(&key.as_str()) || is_ours(&key);
-            // An empty variable is how a shell unsets one.
-            (known && !value.trim().is_empty()).then_some((key, Raw::Text(value)))
+            let key = key_of(&name)?;
+            Some((key, Raw::Text(value)))
         };
         Self { values: vars.into_iter().filter_map(ours).collect(), from_env: true }
     }
 
     /// Whether nothing at all was set, so that a program can tell "not configured" from "configured wrong".
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.values.values().all(Raw::is_blank)
     }
 
     /// Finds everything that is wrong.
@@ -117,13 +104,19 @@ impl Settings {
     }
 
     fn name(&self, key: &str) -> String {
-        // A variable in mixed case is named as it was written: that is what is wrong with it.
-        let mixed = key.contains(|letter: char| letter.is_ascii_uppercase());
-        match (self.from_env, mixed) {
-            (true, false) => format!("{PREFIX}{}", key.to_ascii_uppercase()),
-            (true, true) => format!("{PREFIX}{key}"),
-            (false, _) => key.to_owned(),
+        match (key.strip_prefix(MISSPELT), self.from_env) {
+            (Some(written), true) => written.to_owned(),
+            (_, true) => format!("{PREFIX}{}", key.to_ascii_uppercase()),
+            (_, false) => key.to_owned(),
         }
+    }
+}
+
+/// The names of what is set: a value may carry a password by mistake.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings ")?;
+        f.debug_set().entries(self.values.keys().map(|key| self.name(key))).finish()
     }
 }
 
@@ -135,11 +128,6 @@ impl<'de> Deserialize<'de> for Settings {
     }
 }
 
-fn is_ours(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    STEMS.iter().any(|stem| key.starts_with(stem))
-}
-
 struct Reader<'a> {
     settings: &'a Settings,
     faults: Vec<Fault>,
@@ -148,6 +136,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&mut self) -> Read {
         self.refuse_unknown_names();
+        self.refuse_blanks();
         let identifiers = self.required_list("issuer");
         let audiences = self.required_list("audience");
         let leeway = self.seconds("leeway");
@@ -226,16 +215,26 @@ impl Reader<'_> {
         }
     }
 
+    /// A variable that is set to nothing is one that somebody meant to set.
+    fn refuse_blanks(&mut self) {
+        let optional = NAMES.iter().filter(|name| !matches!(**name, "issuer" | "audience"));
+        for key in optional {
+            if self.settings.values.get(*key).is_some_and(Raw::is_blank) {
+                self.fault(key, "is set to nothing; unset it, or give it a value");
+            }
+        }
+    }
+
     fn required_list(&mut self, key: &str) -> Vec<String> {
         let items = self.list(key).unwrap_or_default();
-        if items.is_empty() && !self.settings.values.contains_key(key) {
+        if self.settings.values.get(key).is_none_or(Raw::is_blank) {
             self.fault(key, "is required and not set");
         }
         items
     }
 
     fn list(&mut self, key: &str) -> Option<Vec<String>> {
-        let items: Vec<String> = match self.settings.values.get(key)? {
+        let items: Vec<String> = match self.value(key)? {
             Raw::Text(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
             Raw::List(items) => items.clone(),
             _ => {
@@ -270,7 +269,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, key: &str) -> Option<String> {
-        match self.settings.values.get(key)? {
+        match self.value(key)? {
             Raw::Text(text) => Some(text.trim().to_owned()),
             _ => {
                 self.fault(key, "must be a text");
@@ -280,7 +279,7 @@ impl Reader<'_> {
     }
 
     fn boolean(&mut self, key: &str) -> bool {
-        let value = match self.settings.values.get(key) {
+        let value = match self.value(key) {
             None => return false,
             Some(Raw::Bool(value)) => return *value,
             Some(Raw::Text(text)) => text.trim().to_ascii_lowercase(),
@@ -297,7 +296,7 @@ impl Reader<'_> {
     }
 
     fn seconds(&mut self, key: &str) -> Option<Duration> {
-        let number = match self.settings.values.get(key)? {
+        let number = match self.value(key)? {
             Raw::Number(number) => Some(*number),
             Raw::Text(text) => text.trim().parse::<f64>().ok(),
             _ => None,
@@ -307,6 +306,11 @@ impl Reader<'_> {
             self.fault(key, "must be a number of seconds, not negative");
         }
         duration
+    }
+
+    /// What is set; blanks are faults of their own.
+    fn value(&self, key: &str) -> Option<&Raw> {
+        self.settings.values.get(key).filter(|value| !value.is_blank())
     }
 
     fn fault(&mut self, key: &str, sentence: &str) {
@@ -403,12 +407,40 @@ mod tests {
 
     #[test]
     fn somebody_elses_variable_is_left_alone() {
-        assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_TOKEN", "x"), ("BEARERX", "y")]), [""; 0]);
+        assert_eq!(
+            faults(&[GOOD[0], GOOD[1], ("BEARER_TOKEN", "x"), ("BEARER_API_KEY", "x"), ("BEARERX", "y")]),
+            [""; 0]
+        );
     }
 
     #[test]
-    fn a_name_in_another_case_is_a_mistake() {
-        assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_Leeway", "5")]), ["BEARER_Leeway"]);
+    fn a_misspelt_name_is_told_as_it_was_written() {
+        for name in [
+            "BEARER_Leeway",
+            "bearer_strict",
+            "BEARER_STRCIT",
+            "BEARER_ALOGRITHMS",
+            "BEARER_ALLOWED_ALGORITHMS",
+            "BEARER_MAX_STALE",
+            "BEARER_AUDIENCES",
+            "BEARER_LEWAY",
+        ] {
+            assert_eq!(faults(&[GOOD[0], GOOD[1], (name, "5")]), [name]);
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_set_to_nothing_is_told() {
+        assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_STRICT", " ")]), ["BEARER_STRICT"]);
+        assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_JWKS_URI", "")]), ["BEARER_JWKS_URI"]);
+    }
+
+    #[test]
+    fn debug_shows_names_and_no_value() {
+        let vars = [("BEARER_ISSUER".to_owned(), "https://user:s3cret@id.example.com".to_owned())];
+        let settings = Settings::from_vars(vars);
+        assert_eq!(format!("{settings:?}"), r#"Settings {"BEARER_ISSUER"}"#);
+        assert!(!format!("{:?}", settings.check()).contains("s3cret"));
     }
 
     #[test]

@@ -174,6 +174,11 @@ pub(super) fn check_identifier(issuer: &str) -> Result<(), ConfigError> {
     if issuer.is_empty() || issuer.trim() != issuer {
         return Err(ConfigError::new("issuer", "an issuer is not empty and has no white space around it"));
     }
+    // It would be printed: in logs, in the status, in faults.
+    let authority = issuer.split_once("://").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+    if authority.is_some_and(|authority| authority.contains('@')) {
+        return Err(ConfigError::new("issuer", "a URL here carries no user or password"));
+    }
     Ok(())
 }
 

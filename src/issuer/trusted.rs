@@ -1,7 +1,7 @@
 use super::setup::{Issuer, KeySource, has_symmetric};
 #[cfg(feature = "remote")]
 use crate::keys::{
-    Fetch, HttpFetch, RemoteKeySet, discovery, is_safe_url,
+    Fetch, HttpFetch, RemoteKeySet, discovery, is_https, is_safe_url,
     load::{Place, RemoteConfig},
 };
 use crate::{
@@ -122,7 +122,7 @@ impl Issuer {
             faults.push(Fault::new("address", sentence));
         }
         let has_tls = cfg!(any(feature = "aws-lc-rs", feature = "native-tls"));
-        if !has_tls && self.remote.fetch.is_none() && addresses.iter().any(|url| url.starts_with("https")) {
+        if !has_tls && self.remote.fetch.is_none() && addresses.iter().any(|url| is_https(url)) {
             let sentence = "https needs the feature aws-lc-rs or native-tls, or a Fetch of your own";
             faults.push(Fault::new("address", sentence));
         }

@@ -108,29 +108,20 @@ pub struct HttpFetch {
 /// Made at the first fetch, because they read the system's certificates and `build()` does no I/O.
 #[derive(Default)]
 struct Clients {
-    https: OnceLock<Result<reqwest::Client, String>>,
-    plain: OnceLock<Result<reqwest::Client, String>>,
+    https: OnceLock<reqwest::Client>,
+    plain: OnceLock<reqwest::Client>,
 }
 
 impl HttpFetch {
     fn client(&self, url: &str) -> Result<&reqwest::Client, FetchError> {
-        let https = url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        let https = super::is_https(url);
         let slot = if https { &self.clients.https } else { &self.clients.plain };
-        let made = slot.get_or_init(|| {
-            let client = reqwest::Client::builder();
-            let client = if https { client } else { client.no_proxy() };
-            client
-                .redirect(reqwest::redirect::Policy::none())
-                .pool_max_idle_per_host(0)
-                .no_gzip()
-                .no_brotli()
-                .no_deflate()
-                .no_zstd()
-                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| chain(&error))
-        });
-        made.as_ref().map_err(|words| FetchError::Transport(words.clone()))
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        // A failure is not kept: the certificates may be there at the next attempt.
+        let made = make_client(https).map_err(|error| FetchError::Transport(chain(&error)))?;
+        Ok(slot.get_or_init(|| made))
     }
 
     async fn get(&self, request: &FetchRequest) -> Result<Fetched, FetchError> {
@@ -168,6 +159,20 @@ impl fmt::Debug for HttpFetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HttpFetch")
     }
+}
+
+fn make_client(https: bool) -> reqwest::Result<reqwest::Client> {
+    let client = reqwest::Client::builder();
+    let client = if https { client.https_only(true) } else { client.no_proxy() };
+    client
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .build()
 }
 
 /// Whether there is a body to read.

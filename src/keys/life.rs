@@ -30,6 +30,9 @@ const BACK_OFF_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration:
 /// for a retry, and an idle one that wakes up tries again before it judges.
 const EXCUSE: Duration = Duration::from_secs(120);
 
+/// How long past its time-out a fetch is still awaited.
+const GRACE: Duration = Duration::from_secs(5);
+
 impl Default for KeyPolicy {
     fn default() -> Self {
         Self {
@@ -67,7 +70,7 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
-    /// Start the one fetch now.
+    /// Start the one fetch now: it is counted as begun, and [`Life::flight`] is its number.
     pub(crate) fetch: bool,
 }
 
@@ -86,6 +89,8 @@ pub(crate) struct Life {
     policy: KeyPolicy,
     set: Option<Loaded>,
     in_flight: Option<Flight>,
+    /// The number of the last fetch begun.
+    flights: u64,
     failing: Option<Failing>,
     waiting: usize,
 }
@@ -144,11 +149,16 @@ fn since(then: Now, now: Now) -> Duration {
 
 impl Life {
     pub(crate) fn new(policy: KeyPolicy) -> Self {
-        Self { policy, set: None, in_flight: None, failing: None, waiting: 0 }
+        Self { policy, set: None, in_flight: None, flights: 0, failing: None, waiting: 0 }
     }
 
     pub(crate) fn loaded(&self) -> Option<Loaded> {
         self.set
+    }
+
+    /// The number of the last fetch begun.
+    pub(crate) fn flight(&self) -> u64 {
+        self.flights
     }
 
     pub(crate) fn is_failing(&self) -> bool {
@@ -167,6 +177,7 @@ impl Life {
     /// A request asks. Where the answer says `fetch`, the machine counts the fetch as begun; where it says
     /// [`Verdict::Wait`], as one more waiting.
     pub(crate) fn ask(&mut self, need: Need, now: Now) -> Answer {
+        self.give_up_overdue(now);
         let answer = match (self.freshness(now), need) {
             (Freshness::NeverLoaded | Freshness::Expired, _) => self.fetch_or_fail(now),
             (Freshness::Fresh, Need::Set) => self.judge_and_refresh(now),
@@ -174,7 +185,7 @@ impl Life {
             (Freshness::Fresh | Freshness::Stale, Need::MissingKey) => self.look_for_key(now),
         };
         if answer.fetch {
-            self.in_flight = Some(Flight::at(now));
+            self.take_off(now);
         }
         if answer.verdict == Verdict::Wait {
             self.waiting += 1;
@@ -187,13 +198,32 @@ impl Life {
         self.waiting = self.waiting.saturating_sub(1);
     }
 
-    /// Begins a fetch that no request asked for, unless one is under way.
+    /// Begins a fetch that no request asked for: not beside one under way, and not before the back-off is over.
     pub(crate) fn begin(&mut self, now: Now) -> bool {
-        let free = self.in_flight.is_none();
+        self.give_up_overdue(now);
+        let free = self.may_retry(now);
         if free {
-            self.in_flight = Some(Flight::at(now));
+            self.take_off(now);
         }
         free
+    }
+
+    /// Whether a fetch is under way.
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    fn take_off(&mut self, now: Now) {
+        self.flights = self.flights.wrapping_add(1);
+        self.in_flight = Some(Flight::at(now));
+    }
+
+    /// A fetch that is not back long after its time-out never comes: the runtime that should drive it stands still.
+    fn give_up_overdue(&mut self, now: Now) {
+        let limit = self.policy.fetch_timeout.saturating_add(GRACE);
+        if self.in_flight.is_some_and(|flight| since(flight.started, now) >= limit) {
+            self.fail(now, 0.5);
+        }
     }
 
     /// The fetch that was counted as begun cannot be: nothing was asked, so nothing has failed.
@@ -201,11 +231,16 @@ impl Life {
         self.in_flight = None;
     }
 
-    /// Somebody has waited for the fetch under way as long as anybody may.
-    pub(crate) fn hang(&mut self) {
-        if let Some(flight) = &mut self.in_flight {
+    /// Somebody has waited for this fetch as long as anybody may.
+    pub(crate) fn hang(&mut self, number: u64) {
+        if let Some(flight) = self.in_flight.as_mut().filter(|_| number == self.flights) {
             flight.hung = true;
         }
+    }
+
+    /// Whether the end of this fetch means anything: a later one has been begun where it was given up.
+    pub(crate) fn is_latest(&self, number: u64) -> bool {
+        number == self.flights
     }
 
     /// The fetch brought a good set, or the word that the old one still holds. `roll` in 0..1 is the jitter's dice.
@@ -222,6 +257,13 @@ impl Life {
 
     /// The fetch failed, timed out, or brought nothing usable. The set we have stays.
     pub(crate) fn failed(&mut self, now: Now, roll: f64) {
+        // One that was given up has failed already.
+        if self.in_flight.is_some() {
+            self.fail(now, roll);
+        }
+    }
+
+    fn fail(&mut self, now: Now, roll: f64) {
         let started = self.in_flight.take().map_or(now, |flight| flight.started);
         let count = self.failing.map_or(1, |failing| failing.count.saturating_add(1));
         let (least, most) = BACK_OFF_BOUNDS;
@@ -420,6 +462,33 @@ mod tests {
         life.ask(Need::Set, at(600.0));
         life.failed(at(601.0), MIDDLE);
         assert_eq!(life.ask(Need::Set, at(721.5)), wait(true));
+    }
+
+    #[test]
+    fn a_fetch_that_never_comes_back_is_given_up_and_its_late_end_means_nothing() {
+        let mut life = loaded_at_zero();
+        assert_eq!(life.ask(Need::Set, at(5000.0)), wait(true));
+        let first = life.flight();
+        assert!(matches!(life.ask(Need::Set, at(5009.9)).verdict, Verdict::Wait), "still awaited");
+        assert!(
+            matches!(life.ask(Need::Set, at(5010.0)).verdict, Verdict::Unavailable(_)),
+            "given up, backing off"
+        );
+        assert_eq!(life.ask(Need::Set, at(5011.0)), wait(true));
+        assert!(!life.is_latest(first) && life.is_latest(life.flight()));
+    }
+
+    #[test]
+    fn only_the_fetch_that_was_waited_for_counts_as_hung() {
+        let mut life = loaded_at_zero();
+        life.ask(Need::MissingKey, at(10.0));
+        let first = life.flight();
+        life.fetched(at(11.0), None, MIDDLE);
+        life.ask(Need::MissingKey, at(16.0));
+        life.hang(first);
+        assert_eq!(life.ask(Need::MissingKey, at(16.1)), wait(false));
+        life.hang(life.flight());
+        assert!(matches!(life.ask(Need::MissingKey, at(16.2)).verdict, Verdict::Unavailable(_)));
     }
 
     #[test]

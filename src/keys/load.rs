@@ -3,7 +3,7 @@
 use super::{
     KeySet, discovery,
     fetch::{Fetch, FetchError, FetchRequest, MAX_BYTES},
-    is_safe_url,
+    is_https, is_safe_url,
     life::KeyPolicy,
 };
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,15 @@ pub(crate) enum Place {
     Discover(Vec<String>),
     /// The key set itself.
     Jwks(String),
+}
+
+impl Place {
+    fn is_https(&self) -> bool {
+        match self {
+            Self::Discover(urls) => urls.iter().all(|url| is_https(url)),
+            Self::Jwks(url) => is_https(url),
+        }
+    }
 }
 
 /// A key set's address out of the metadata.
@@ -63,6 +72,11 @@ pub(super) async fn fetch_keys(config: &RemoteConfig, plan: Plan) -> Result<Outc
     };
     if !is_safe_url(&url, config.allow_http) {
         return Err(FetchError::Unusable("jwks_uri is neither https nor loopback".into()));
+    }
+    // Metadata that came over https has no business pointing into this machine.
+    let downgraded = config.place.is_https() && !is_https(&url);
+    if downgraded && !config.allow_http {
+        return Err(FetchError::Unusable("jwks_uri leaves https".into()));
     }
     let request = FetchRequest::new(&url, plan.etag);
     let fetched = config.fetch.fetch(&request).await?;

@@ -1,7 +1,8 @@
 //! Keys: how they are read, what is refused, and which one a token is held against.
 //!
 //! - [`Key`] is one verification key, parsed once; [`KeySet`] is an immutable set of them.
-//! - Every JWK is read alone: a bad or unknown one is skipped and counted, never a reason to drop the others.
+//! - Every JWK is read alone: a bad or unknown one is skipped and counted, never a reason to drop the others. Only a
+//!   document that is no JSON costs the set.
 //! - A key's own `alg`, `use` and `key_ops` bind; RSA has 2048 to 8192 bits; points are on their curve.
 //! - Secrets are given by [`Key::from_secret`] only and never come out of a key set.
 //!
@@ -46,7 +47,7 @@ pub use set::{KeySet, SkippedKey};
 
 pub(crate) use set::Selection;
 #[cfg(feature = "remote")]
-pub(crate) use url::is_safe_url;
+pub(crate) use url::{is_https, is_safe_url};
 
 #[cfg(feature = "remote")]
 pub use {

@@ -51,14 +51,12 @@ struct Shared {
     clock: Arc<dyn Clock>,
     snapshot: ArcSwapOption<Snapshot>,
     engine: Mutex<Engine>,
-    /// Counts ended fetches, whatever their result.
+    /// The number of the last fetch that ended, whatever its result.
     ended: watch::Sender<u64>,
 }
 
 struct Engine {
     life: Life,
-    /// The number of the last fetch begun.
-    flight: u64,
     task: Option<AbortHandle>,
     located: Option<Located>,
     etag: Option<String>,
@@ -69,7 +67,6 @@ impl RemoteKeySet {
     pub(crate) fn new(config: RemoteConfig, clock: Arc<dyn Clock>) -> Self {
         let engine = Engine {
             life: Life::new(config.policy.clone()),
-            flight: 0,
             task: None,
             located: None,
             etag: None,
@@ -103,10 +100,14 @@ impl RemoteKeySet {
         let mut engine = self.shared.lock();
         let Answer { verdict, fetch } = engine.life.ask(need, now);
         // Made before anything below may return, so that a counted waiter is always taken off again.
-        let ticket = (verdict == Verdict::Wait).then(|| self.ticket());
+        let ticket = (verdict == Verdict::Wait).then(|| self.ticket(&engine));
         let plan = fetch.then(|| engine.plan(now));
         drop(engine);
-        let runs = plan.is_none_or(|plan| self.start(plan));
+        // Whoever waits needs the runtime as well: for the time-out.
+        let runs = match plan {
+            Some(plan) => self.start(plan),
+            None => verdict != Verdict::Wait || runtime().is_some(),
+        };
         match (verdict, ticket, self.shared.snapshot.load_full()) {
             // A set that may judge does so also where nothing can renew it.
             (Verdict::Judge, _, Some(snapshot)) => Asked::Judge(snapshot),
@@ -117,18 +118,20 @@ impl RemoteKeySet {
         }
     }
 
-    /// Fetches now, unless a fetch is under way; the future waits for its end.
+    /// Fetches now, unless a fetch is under way or the back-off runs; the future waits for its end.
     pub(crate) fn warm(&self) -> impl Future<Output = ()> + use<> {
         let now = Now::of(&*self.shared.clock);
         let mut engine = self.shared.lock();
-        let mut ended = self.shared.ended.subscribe();
         let plan = engine.life.begin(now).then(|| engine.plan(now));
+        let (number, under_way) = (engine.life.flight(), engine.life.is_fetching());
         drop(engine);
-        let under_way = plan.is_none_or(|plan| self.start(plan));
+        let runs = plan.is_none_or(|plan| self.start(plan)) && runtime().is_some();
+        let mut ended = self.shared.ended.subscribe();
+        let limit = self.shared.config.policy.fetch_timeout.saturating_add(Duration::from_secs(1));
         async move {
-            if under_way {
-                // An error means that the set is gone, and then nobody asks for it any more.
-                let _ = ended.changed().await;
+            if under_way && runs {
+                // Bounded, for the runtime that drives the fetch may be another, and stand still.
+                let _ = timeout(limit, ended.wait_for(|last| *last >= number)).await;
             }
         }
     }
@@ -156,8 +159,12 @@ impl RemoteKeySet {
         }
     }
 
-    fn ticket(&self) -> Ticket {
-        Ticket { ended: self.shared.ended.subscribe(), shared: Arc::clone(&self.shared) }
+    fn ticket(&self, engine: &Engine) -> Ticket {
+        Ticket {
+            flight: engine.life.flight(),
+            ended: self.shared.ended.subscribe(),
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// Spawns the fetch that the machine has counted as begun; false where there is no runtime to spawn on.
@@ -165,14 +172,15 @@ impl RemoteKeySet {
     /// Not under the lock: a runtime that is shutting down drops the task at once, and with it the report that takes
     /// the lock.
     fn start(&self, plan: Plan) -> bool {
+        let flight = plan.flight;
         let Some(runtime) = runtime() else {
             self.shared.lock().life.call_off();
             // Whoever has joined what will not be asks again.
-            self.shared.ended.send_modify(|count| *count = count.wrapping_add(1));
+            self.shared.tell_end(flight);
             return false;
         };
-        let (flight, config) = (plan.flight, Arc::clone(&self.shared.config));
-        let report = Report { shared: Arc::downgrade(&self.shared), sent: false };
+        let config = Arc::clone(&self.shared.config);
+        let report = Report { flight, shared: Arc::downgrade(&self.shared), sent: false };
         let task = runtime.spawn(async move {
             let limit = config.policy.fetch_timeout;
             let outcome = timeout(limit, fetch_keys(&config, plan)).await;
@@ -180,8 +188,11 @@ impl RemoteKeySet {
         });
         let mut engine = self.shared.lock();
         // It may have ended already, and the next one begun.
-        if engine.flight == flight {
-            engine.task = Some(task.abort_handle());
+        if engine.life.is_latest(flight) {
+            // One that was given up is not let run on.
+            if let Some(old) = engine.task.replace(task.abort_handle()) {
+                old.abort();
+            }
         }
         true
     }
@@ -190,11 +201,10 @@ impl RemoteKeySet {
 impl Engine {
     /// What the fetch that has just begun needs to know.
     fn plan(&mut self, now: Now) -> Plan {
-        self.flight = self.flight.wrapping_add(1);
         let is_recent = |located: &Located| now.monotonic.saturating_sub(located.at) < RELOCATE_AFTER;
         let located = self.located.clone().filter(is_recent);
         let etag = self.etag.clone().filter(|_| located.is_some());
-        Plan { flight: self.flight, at: now.monotonic, located, etag }
+        Plan { flight: self.life.flight(), at: now.monotonic, located, etag }
     }
 
     fn reject(&mut self, error: FetchError, now: Now) -> Told {
@@ -221,21 +231,28 @@ impl Shared {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&self, outcome: Result<Outcome, FetchError>) {
+    fn end(&self, flight: u64, outcome: Result<Outcome, FetchError>) {
         // Not under the lock: the clock is somebody else's code.
         let now = Now::of(&*self.clock);
         let mut engine = self.lock();
+        if !engine.life.is_latest(flight) {
+            return;
+        }
         let told = match outcome {
             Ok(outcome) => self.accept(&mut engine, outcome, now),
             Err(error) => engine.reject(error, now),
         };
         drop(engine);
-        self.ended.send_modify(|count| *count = count.wrapping_add(1));
+        self.tell_end(flight);
         // Not under the lock: whoever listens may ask us something.
         match told {
             Ok(refresh) => observe::refreshed(&self.config.issuer, &refresh),
             Err((error, again)) => observe::refresh_failed(&self.config.issuer, &error, again),
         }
+    }
+
+    fn tell_end(&self, flight: u64) {
+        self.ended.send_modify(|last| *last = flight.max(*last));
     }
 
     fn accept(&self, engine: &mut Engine, outcome: Outcome, now: Now) -> Told {
@@ -275,6 +292,7 @@ impl Drop for Shared {
 /// Carries the result back. A fetch that panics or is dropped with its runtime counts as failed, or the machine would
 /// believe it under way for ever.
 struct Report {
+    flight: u64,
     shared: Weak<Shared>,
     sent: bool,
 }
@@ -283,7 +301,7 @@ impl Report {
     fn send(mut self, outcome: Result<Outcome, FetchError>) {
         self.sent = true;
         if let Some(shared) = self.shared.upgrade() {
-            shared.end(outcome);
+            shared.end(self.flight, outcome);
         }
     }
 }
@@ -294,13 +312,14 @@ impl Drop for Report {
             return;
         }
         if let Some(shared) = self.shared.upgrade() {
-            shared.end(Err(FetchError::Transport("the fetch ended without a result".into())));
+            shared.end(self.flight, Err(FetchError::Transport("the fetch ended without a result".into())));
         }
     }
 }
 
 /// A place among those who wait for the fetch under way.
 pub(crate) struct Ticket {
+    flight: u64,
     ended: watch::Receiver<u64>,
     shared: Arc<Shared>,
 }
@@ -309,16 +328,17 @@ impl Ticket {
     /// Waits for the end of the fetch, however it ends.
     pub(crate) async fn ended(mut self) {
         // An error means that the set is gone; the ticket keeps it, so there is none.
-        let _ = self.ended.changed().await;
+        let _ = self.ended.wait_for(|last| *last >= self.flight).await;
     }
 
     pub(crate) fn limit(&self) -> Limit {
-        Limit { shared: Arc::clone(&self.shared) }
+        Limit { flight: self.flight, shared: Arc::clone(&self.shared) }
     }
 }
 
 /// How long a request may wait in all.
 pub(crate) struct Limit {
+    flight: u64,
     shared: Arc<Shared>,
 }
 
@@ -327,7 +347,7 @@ impl Limit {
     pub(crate) async fn hold<F: Future>(self, waiting: F) -> Option<F::Output> {
         let done = timeout(self.shared.config.policy.max_wait, waiting).await.ok();
         if done.is_none() {
-            self.shared.lock().life.hang();
+            self.shared.lock().life.hang(self.flight);
         }
         done
     }

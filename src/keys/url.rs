@@ -1,4 +1,5 @@
 use http::Uri;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Whether keys may be fetched from there: `https`, or a loopback address, or plain `http` that the operator allowed.
 pub(crate) fn is_safe_url(url: &str, allow_http: bool) -> bool {
@@ -6,7 +7,7 @@ pub(crate) fn is_safe_url(url: &str, allow_http: bool) -> bool {
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
     // `user:secret@host` would put a secret into logs, and hides which host is meant.
     let plain_authority = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    if !has_host || !plain_authority {
+    if !has_host || !plain_authority || !has_good_port(&uri) {
         return false;
     }
     match uri.scheme_str() {
@@ -16,11 +17,27 @@ pub(crate) fn is_safe_url(url: &str, allow_http: bool) -> bool {
     }
 }
 
+pub(crate) fn is_https(url: &str) -> bool {
+    url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+}
+
+/// `http` keeps a port that is none, and whoever connects would take the default one.
+fn has_good_port(uri: &Uri) -> bool {
+    let rest = uri.authority().map_or("", |authority| authority.as_str());
+    let after_host = rest.rsplit(']').next().unwrap_or(rest);
+    !after_host.contains(':') || uri.port_u16().is_some()
+}
+
 /// Names and addresses that cannot leave the machine.
 fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost")
-        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    match bracketed {
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
+        None => {
+            let v4 = host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+            v4 || host.eq_ignore_ascii_case("localhost")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -33,6 +50,10 @@ mod tests {
             "http://id.example.com",
             "http://localhost.evil.example",
             "http://127.0.0.1.evil.example",
+            "http://[localhost]/",
+            "http://[127.0.0.1]/",
+            "https://id.example.com:99999",
+            "https://id.example.com:",
             "http://user@127.0.0.1",
             "https://user:secret@id.example.com",
             "http://127.0.0.1@evil.example",

@@ -15,9 +15,12 @@ pub trait TokenSource: Send + Sync + 'static {
     /// The bare token, if this request carries one here.
     fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>>;
 
-    /// Takes the credentials out again, for
-    /// [`strip_token`](crate::AuthenticateLayer::strip_token). Default: leaves them where they are.
-    fn strip(&self, headers: &mut HeaderMap) {
+    /// Takes the credentials out of the request, for
+    /// [`strip_token`](crate::AuthenticateLayer::strip_token).
+    fn strip(&self, headers: &mut HeaderMap);
+
+    /// Marks them sensitive, so that whatever prints headers later leaves them out. Default: nothing is marked.
+    fn mark_sensitive(&self, headers: &mut HeaderMap) {
         let _ = headers;
     }
 }
@@ -45,8 +48,11 @@ impl TokenSources {
             return Ok(from_header);
         }
         // The same cookie twice (a parent domain, another path) is credentials in two places as well.
-        let is_ours = |name: &str| self.cookies.iter().any(|cookie| **cookie == *name);
-        let cookies = pairs(headers).filter(|(name, _)| is_ours(name)).map(|(_, value)| Cow::Borrowed(value));
+        let lines =
+            headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
+        let values = lines.filter_map(|pair| self.cookies.iter().find_map(|name| value_of(pair, name)));
+        // A value that is no text is no token either, but it is there: an illegal one stands in for it.
+        let cookies = values.map(|value| Cow::Borrowed(std::str::from_utf8(value).unwrap_or("\u{fffd}")));
         let mut found = cookies.chain(self.others.iter().filter_map(|source| source.find(headers)));
         match (from_header, found.next(), found.next()) {
             (Some(_), Some(_), _) | (_, Some(_), Some(_)) => Err(Reason::SeveralTokenSources),
@@ -61,6 +67,7 @@ impl TokenSources {
         if !self.cookies.is_empty() {
             mark_all(headers, COOKIE);
         }
+        self.others.iter().for_each(|source| source.mark_sensitive(headers));
     }
 
     /// Takes the credentials out, so that a handler cannot pass them on by accident.
@@ -93,27 +100,26 @@ fn is_bearer(value: &HeaderValue) -> bool {
     matches!(BearerToken::from_authorization(value), Ok(Some(_)))
 }
 
-/// The cookies of a request (RFC 6265 section 4.2.1); what is no text is no cookie of ours.
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+/// The value, if this pair of a `Cookie` line is the cookie of that name (RFC 6265 section 4.2.1). On bytes, because
+/// the neighbours may be anything.
+fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut halves = pair.splitn(2, |&byte| byte == b'=');
+    let named = halves.next()?.trim_ascii() == name.as_bytes();
+    halves.next().filter(|_| named).map(<[u8]>::trim_ascii)
 }
 
 /// Takes one cookie out and leaves the others as they were sent, whatever their bytes.
 fn strip_cookie(headers: &mut HeaderMap, name: &str) {
-    let is_ours = |pair: &[u8]| {
-        let named = pair.trim_ascii().split(|&byte| byte == b'=').next();
-        pair.contains(&b'=') && named.is_some_and(|named| named.trim_ascii() == name.as_bytes())
-    };
     let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
     headers.remove(COOKIE);
     for line in lines {
         let pairs = || line.as_bytes().split(|&byte| byte == b';');
-        if !pairs().any(is_ours) {
+        if !pairs().any(|pair| value_of(pair, name).is_some()) {
             headers.append(COOKIE, line);
             continue;
         }
-        let kept: Vec<_> = pairs().filter(|pair| !is_ours(pair)).map(<[u8]>::trim_ascii).collect();
+        let others = pairs().filter(|pair| value_of(pair, name).is_none());
+        let kept: Vec<_> = others.map(<[u8]>::trim_ascii).collect();
         if let (false, Ok(value)) = (kept.is_empty(), HeaderValue::from_bytes(&kept.join(&b"; "[..]))) {
             headers.append(COOKIE, value);
         }
@@ -161,6 +167,11 @@ mod tests {
         assert_eq!(find(&sources, &twice), Err(Reason::SeveralTokenSources));
         let cookie = headers(&[("cookie", "x=1; session=b")]);
         assert_eq!(find(&sources, &cookie), Ok(Some("b".into())));
+        let mut odd = HeaderMap::new();
+        odd.insert(COOKIE, HeaderValue::from_bytes(b"theme=\xe9; session =b").unwrap());
+        assert_eq!(find(&sources, &odd), Ok(Some("b".into())), "a neighbour hides nothing");
+        odd.insert(COOKIE, HeaderValue::from_bytes(b"session=\xe9").unwrap());
+        assert_eq!(find(&sources, &odd), Err(Reason::IllegalCharacters));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
 use crate::keys::{
     RemoteKeySet,
     life::Need,
-    remote::{Asked, Ticket},
+    remote::{Asked, Snapshot, Ticket},
 };
 #[cfg(feature = "remote")]
 use crate::observe;
@@ -128,32 +128,46 @@ impl Core {
             IssuerKeys::Remote(remote) => {
                 let snapshot = remote.fresh(case.now);
                 let Some(fresh) = snapshot.as_ref().and_then(|guard| guard.as_ref()) else {
-                    return self.ask_for_keys(remote, Need::Set, case);
+                    return self.ask_for_keys(remote, None, case);
                 };
                 match self.judge(case, &fresh.keys) {
-                    Judged::Missing(_) => self.ask_for_keys(remote, Need::MissingKey, case),
+                    Judged::Missing(reason) => {
+                        self.ask_for_keys(remote, Some((Arc::clone(fresh), reason)), case)
+                    }
                     judged => Ok(judged.finally()?),
                 }
             }
         }
     }
 
-    /// The way of a token that the fresh set did not serve.
+    /// The way of a token that the fresh set did not serve: there is none, or it `lacks` the key.
     #[cfg(feature = "remote")]
-    fn ask_for_keys(&self, remote: &RemoteKeySet, mut need: Need, case: &Case<'_>) -> Result<(), Stop> {
+    fn ask_for_keys(
+        &self,
+        remote: &RemoteKeySet,
+        mut lacks: Option<(Arc<Snapshot>, Reason)>,
+        case: &Case<'_>,
+    ) -> Result<(), Stop> {
         // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
         let claims = rules::read_claims(&case.parts.payload)?;
         self.rules.check(&claims, case.issuer, case.now.wall)?;
         loop {
-            match remote.ask(need, case.now) {
-                Asked::Judge(snapshot) => match self.judge(case, &snapshot.keys) {
-                    Judged::Missing(_) if need == Need::Set => need = Need::MissingKey,
-                    judged => return Ok(judged.finally()?),
-                },
+            let need = if lacks.is_some() { Need::MissingKey } else { Need::Set };
+            let snapshot = match remote.ask(need, case.now) {
+                Asked::Judge(snapshot) => snapshot,
                 Asked::Wait(ticket) if case.patience == Patience::Waits => return Err(Stop::Wait(ticket)),
                 Asked::Wait(_) => return Err(AuthError::unavailable(Duration::ZERO).into()),
                 Asked::Unavailable(after) => return Err(AuthError::unavailable(after).into()),
                 Asked::RuntimeMissing => return Err(runtime_missing().into()),
+            };
+            match &lacks {
+                // The same set again: it is the last word, and needs no second look at the signature.
+                Some((judged, reason)) if Arc::ptr_eq(judged, &snapshot) => return Err((*reason).into()),
+                _ => {}
+            }
+            match self.judge(case, &snapshot.keys) {
+                Judged::Missing(reason) => lacks = Some((snapshot, reason)),
+                judged => return Ok(judged.finally()?),
             }
         }
     }

@@ -60,12 +60,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
     ///
     /// [`AuthError`]; its [`kind`](AuthError::kind) tells a bad token from an outage of ours.
     pub fn verify(&self, token: &str) -> impl Future<Output = Result<Claims<T>, AuthError>> + Send + use<T> {
-        let begun = match BearerToken::parse(token) {
-            Ok(token) => self.begin(token),
-            Err(reason) => Begun::Done(Err(reason.into())),
-        };
+        let (this, token) = (self.clone(), BearerToken::parse(token));
+        // Nothing happens before the first poll: it may be on another runtime than this call.
         async move {
-            match begun {
+            match this.begin(token?) {
                 Begun::Done(result) => result,
                 Begun::Waiting(verification) => verification.await,
             }

@@ -103,6 +103,10 @@ impl TokenSource for Forwarded {
     fn find<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
         headers.get("x-forwarded-token")?.to_str().ok().map(Cow::Borrowed)
     }
+
+    fn strip(&self, headers: &mut HeaderMap) {
+        headers.remove("x-forwarded-token");
+    }
 }
 
 #[tokio::test]

@@ -170,6 +170,8 @@ async fn no_event_shows_a_token_or_more_than_five_short_values() {
     assert!(verifier.verify(&forged).await.is_err());
     let long = issuer.token().typ(&"t".repeat(500)).sign();
     assert!(verifier.verify(&long).await.is_err());
+    // Other tests' threads have no subscriber, and may have taught an event's place that nobody listens.
+    tracing::callsite::rebuild_interest_cache();
     let good = issuer.token().subject(PRIVATE).sign();
     assert!(verifier.verify(&good).await.is_ok());
     drop(guard);
