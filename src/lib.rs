@@ -71,7 +71,7 @@
 //!
 //! | around the routes by | an unknown path without a token | for |
 //! | --- | --- | --- |
-//! | `Router::layer` | 401: the fallback is guarded, too | an API that shows strangers nothing |
+//! | `Router::layer` | 401: the fallback is guarded, too, unless an unguarded router is merged into it | an API that shows strangers nothing |
 //! | `Router::route_layer` | 404 | an API merged with public routes |
 //! | `tower::ServiceBuilder::new().layer(…).service(app)` | 401, whatever is added to the router later | everything at once, without the cost of axum's own layers |
 //!
@@ -94,7 +94,8 @@
 //! # }
 //! ```
 //!
-//! An error type of your own with `From<AuthError>` works as well, if its `IntoResponse` hands the `AuthError` on.
+//! An error type of your own with `From<AuthError>` works as well, if its `IntoResponse` hands the `AuthError` on: one
+//! that draws a response of its own loses the challenge and `Cache-Control`.
 //!
 //! # What the client is told
 //!
@@ -111,7 +112,7 @@
 //!
 //! | message | level | fields |
 //! | --- | --- | --- |
-//! | `request refused` | INFO; DEBUG for a missing token | `kind`, `reason` |
+//! | `request refused` | INFO; DEBUG for a missing token | `kind`, `reason`; also for a refusal inside a handler |
 //! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid`, escaped and cut |
 //! | `policy denied` | INFO; DEBUG without a token | `reason`, `policy` |
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |

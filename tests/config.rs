@@ -464,9 +464,17 @@ mod with_a_backend {
             faults(Verifier::builder().settings(settings()).algorithms([Algorithm::HS256]).build()),
             ["algorithms"]
         );
-        let told =
-            faults(Verifier::builder().settings(toml("issuer = 'http://127.0.0.1:1'")).audience("x").build());
-        assert_eq!(told, ["audience"], "the file's own fault is not mended by the code");
+        let half = || toml("issuer = 'http://127.0.0.1:1'");
+        assert!(
+            Verifier::builder().settings(half()).audience("x").build().is_ok(),
+            "it may come from either"
+        );
+        assert!(Verifier::builder().audience("x").settings(half()).build().is_ok(), "in any order");
+        assert_eq!(faults(Verifier::builder().settings(half()).build()), ["audience"]);
+        let mapped = || discovered(A).roles_from(["/realm_access/roles"]);
+        assert!(Verifier::builder().settings(toml("audience = 'x'")).issuer(mapped()).build().is_ok());
+        assert_eq!(faults(toml("audience = 'x'\nroles_from = '/a/'").check()), ["roles_from", "issuer"]);
+        assert_eq!(faults(good().roles_from(["//"]).build()), ["roles_from"]);
     }
 
     /// Seconds of the real clock, which a verifier out of settings runs on.

@@ -3,8 +3,7 @@ use serde_json::{Map, Value};
 
 /// What a token can say of a caller's rights; each kind is read from claims of the issuer's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Authority {
+pub(crate) enum Authority {
     /// Delegated rights (RFC 6749 section 3.3); default claims `scope` and `scp`.
     Scopes,
     /// Roles; default claim `roles` (RFC 9068 section 2.2.3.1).
@@ -19,43 +18,73 @@ pub enum Authority {
 ///
 /// A claim may be an array of strings or one string. One string holds one value, but for scopes, where it is a list
 /// separated by single spaces (RFC 6749 section 3.3; a tab or a no-break space separates nothing).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthorityMapping {
-    scopes: Vec<ClaimPath>,
-    roles: Vec<ClaimPath>,
-    permissions: Vec<ClaimPath>,
-    groups: Vec<ClaimPath>,
+///
+/// What names no claims (`None`) is left to the next one asked: the verifier's mapping, then the standard one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AuthorityMapping {
+    scopes: Option<Vec<ClaimPath>>,
+    roles: Option<Vec<ClaimPath>>,
+    permissions: Option<Vec<ClaimPath>>,
+    groups: Option<Vec<ClaimPath>>,
 }
 
 impl AuthorityMapping {
-    pub(crate) fn set(&mut self, authority: Authority, paths: Vec<ClaimPath>) {
-        match authority {
-            Authority::Scopes => self.scopes = paths,
-            Authority::Roles => self.roles = paths,
-            Authority::Permissions => self.permissions = paths,
-            Authority::Groups => self.groups = paths,
-        }
-    }
-
-    pub(crate) fn read(&self, claims: &Map<String, Value>) -> Authorities {
-        let read = |paths: &[ClaimPath], spaced| read_all(paths, claims, spaced);
-        Authorities {
-            scopes: read(&self.scopes, true),
-            roles: read(&self.roles, false),
-            permissions: read(&self.permissions, false),
-            groups: read(&self.groups, false),
-        }
-    }
-}
-
-impl Default for AuthorityMapping {
-    fn default() -> Self {
-        let top = |names: &[&str]| names.iter().filter_map(|name| name.parse().ok()).collect();
+    /// The claims of RFC 9068 section 2.2.3.1, and what issuers use beside them.
+    pub(crate) fn standard() -> Self {
+        let top = |names: &[&str]| Some(names.iter().filter_map(|name| name.parse().ok()).collect());
         Self {
             scopes: top(&["scope", "scp"]),
             roles: top(&["roles"]),
             permissions: top(&["permissions"]),
             groups: top(&["groups"]),
+        }
+    }
+
+    /// Sets one authority's claims out of names and JSON Pointers; what is wrong with them comes back.
+    pub(crate) fn set<'a>(
+        &mut self,
+        authority: Authority,
+        claims: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<String> {
+        let (mut paths, mut wrong) = (Vec::new(), Vec::new());
+        for claim in claims {
+            match claim.parse::<ClaimPath>() {
+                Ok(path) => paths.push(path),
+                Err(error) => wrong.push(format!("{claim:?}: {error}")),
+            }
+        }
+        if paths.is_empty() && wrong.is_empty() {
+            wrong.push("names no claim".to_owned());
+        }
+        let slot = match authority {
+            Authority::Scopes => &mut self.scopes,
+            Authority::Roles => &mut self.roles,
+            Authority::Permissions => &mut self.permissions,
+            Authority::Groups => &mut self.groups,
+        };
+        *slot = Some(paths);
+        wrong
+    }
+
+    /// This mapping, and the other's where this one names no claims.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        Self {
+            scopes: self.scopes.or_else(|| other.scopes.clone()),
+            roles: self.roles.or_else(|| other.roles.clone()),
+            permissions: self.permissions.or_else(|| other.permissions.clone()),
+            groups: self.groups.or_else(|| other.groups.clone()),
+        }
+    }
+
+    pub(crate) fn read(&self, claims: &Map<String, Value>) -> Authorities {
+        let read = |paths: &Option<Vec<ClaimPath>>, spaced| {
+            read_all(paths.as_deref().unwrap_or_default(), claims, spaced)
+        };
+        Authorities {
+            scopes: read(&self.scopes, true),
+            roles: read(&self.roles, false),
+            permissions: read(&self.permissions, false),
+            groups: read(&self.groups, false),
         }
     }
 }
@@ -125,7 +154,7 @@ mod tests {
     use serde_json::json;
 
     fn read(claims: Value, authority: Authority) -> Option<Vec<Box<str>>> {
-        let authorities = AuthorityMapping::default().read(claims.as_object().unwrap());
+        let authorities = AuthorityMapping::standard().read(claims.as_object().unwrap());
         authorities.listed(authority).map(<[_]>::to_vec)
     }
 
@@ -172,8 +201,7 @@ mod tests {
     #[test]
     fn a_way_that_is_blocked_leaves_nothing_known() {
         let mut mapping = AuthorityMapping::default();
-        let paths = ["roles", "/realm_access/roles"].map(|path| path.parse().unwrap());
-        mapping.set(Authority::Roles, paths.to_vec());
+        assert_eq!(mapping.set(Authority::Roles, ["roles", "/realm_access/roles"]), [""; 0]);
         let roles = |claims: Value| {
             let authorities = mapping.read(claims.as_object().unwrap());
             authorities.listed(Authority::Roles).map(<[_]>::to_vec)

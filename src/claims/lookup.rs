@@ -26,7 +26,7 @@ impl<T: Send + Sync + 'static> Claims<T> {
                 Reason::ClaimsTypeDiffers,
                 format_args!(
                     "the handler asks for Claims<{asked}>, the layer verifies {verified}: say .claims::<{asked}>() to \
-                     the verifier"
+                     the verifier, or attach_as::<{asked}, _> in a test"
                 ),
             ));
         }

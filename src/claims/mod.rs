@@ -11,12 +11,11 @@ mod path;
 mod principal;
 mod typed;
 
-pub use authorities::{Authority, AuthorityMapping};
 pub use map::ClaimMap;
 pub use path::{ClaimPath, ClaimPathError};
 pub use principal::Principal;
 pub use typed::Claims;
 
-pub(crate) use authorities::Authorities;
+pub(crate) use authorities::{Authorities, Authority, AuthorityMapping};
 pub(crate) use mark::{Caller, Mark};
 pub(crate) use principal::Registered;

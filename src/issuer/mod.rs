@@ -12,5 +12,6 @@ mod trusted;
 #[cfg(feature = "remote")]
 pub use settings::Settings;
 pub use setup::Issuer;
+pub(crate) use setup::Missing;
 
 pub(crate) use trusted::{IssuerKeys, TrustedIssuer};

@@ -1,12 +1,16 @@
 //! What a variable is called, and what was probably meant by one that is called otherwise.
 
 pub(super) const PREFIX: &str = "BEARER_";
-pub(super) const NAMES: [&str; 11] = [
+pub(super) const NAMES: [&str; 15] = [
     "issuer",
     "audience",
     "jwks_uri",
     "leeway",
     "algorithms",
+    "scopes_from",
+    "roles_from",
+    "permissions_from",
+    "groups_from",
     "strict",
     "danger_allow_http",
     "jwks_cooldown",
@@ -15,11 +19,12 @@ pub(super) const NAMES: [&str; 11] = [
     "jwks_max_stale",
 ];
 /// A `BEARER_…` variable with one of these in its name was meant for us; any other may be somebody else's.
-const WORDS: [&str; 11] = [
-    "issuer",
-    "audience",
+const WORDS: [&str; 17] = [
+    "iss",
+    "aud",
     "jwks",
     "leeway",
+    "skew",
     "algorithm",
     "strict",
     "danger",
@@ -27,6 +32,11 @@ const WORDS: [&str; 11] = [
     "timeout",
     "ttl",
     "stale",
+    "scope",
+    "role",
+    "permission",
+    "group",
+    "claim",
 ];
 
 /// The member that a variable sets; a misspelt one under the name it was written with; `None` for somebody else's.

@@ -1,10 +1,11 @@
 //! Settings as text: from the environment, or from any file format that serde reads.
 
 use super::{
-    Issuer,
+    Issuer, Missing,
     names::{MISSPELT, NAMES, PREFIX, key_of},
 };
 use crate::{
+    claims::{Authority, AuthorityMapping},
     error::{ConfigError, Fault},
     keys::Algorithm,
 };
@@ -21,6 +22,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 /// | `BEARER_JWKS_URI` | `jwks_uri` | where the key set is, instead of discovery; for one issuer | discovery |
 /// | `BEARER_LEEWAY` | `leeway` | seconds that clocks may differ, at most 300 | 60 |
 /// | `BEARER_ALGORITHMS` | `algorithms` | allowed algorithms; a list, or separated by commas; no HMAC | asymmetric ones |
+/// | `BEARER_SCOPES_FROM`, `BEARER_ROLES_FROM`, `BEARER_PERMISSIONS_FROM`, `BEARER_GROUPS_FROM` | `scopes_from`, … | claims that these are read from; a list, or separated by commas; see [`Issuer::roles_from`] | `scope` and `scp`, `roles`, `permissions`, `groups` |
 /// | `BEARER_STRICT` | `strict` | RFC 9068 whole | false |
 /// | `BEARER_DANGER_ALLOW_HTTP` | `danger_allow_http` | plain `http` off loopback | false |
 /// | `BEARER_JWKS_COOLDOWN` | `jwks_cooldown` | seconds between fetches for unknown `kid`s | 5 |
@@ -28,8 +30,9 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 /// | `BEARER_JWKS_TTL` | `jwks_ttl` | seconds a set is good for | 600, moved by `Cache-Control` |
 /// | `BEARER_JWKS_MAX_STALE` | `jwks_max_stale` | seconds past that while the issuer fails | 3600 |
 ///
-/// Durations are seconds, fractions allowed. Reading never fails: what is wrong, a misspelt name included, is kept
-/// and reported by [`check`](Settings::check) or the builder, all at once, each under its name.
+/// Durations are seconds, fractions allowed. Reading never fails: what is wrong is kept and reported by
+/// [`check`](Settings::check) or the builder, all at once, each under its name. In a file every unknown name is wrong; in
+/// the environment, where other programs have `BEARER_…` variables as well, those that look meant for us.
 #[derive(Clone)]
 pub struct Settings {
     values: BTreeMap<String, Raw>,
@@ -40,7 +43,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) issuers: Vec<Issuer>,
-    pub(crate) issuer_named: bool,
+    pub(crate) missing: Missing,
+    pub(crate) mapping: AuthorityMapping,
     pub(crate) audiences: Vec<String>,
     pub(crate) leeway: Option<Duration>,
     pub(crate) strict: bool,
@@ -94,7 +98,10 @@ impl Settings {
     ///
     /// [`ConfigError`] with every fault, each under its variable's or member's name.
     pub fn check(&self) -> Result<(), ConfigError> {
-        ConfigError::check(self.clone().into_parts().1)
+        let (read, mut faults) = self.clone().into_parts();
+        faults.extend(read.missing.issuer);
+        faults.extend(read.missing.audience);
+        ConfigError::check(faults)
     }
 
     pub(crate) fn into_parts(self) -> (Read, Vec<Fault>) {
@@ -137,8 +144,10 @@ impl Reader<'_> {
     fn read(&mut self) -> Read {
         self.refuse_unknown_names();
         self.refuse_blanks();
-        let identifiers = self.required_list("issuer");
-        let audiences = self.required_list("audience");
+        let identifiers = self.list("issuer").unwrap_or_default();
+        let audiences = self.list("audience").unwrap_or_default();
+        let missing = Missing { issuer: self.missing("issuer"), audience: self.missing("audience") };
+        let mapping = self.mapping();
         let leeway = self.seconds("leeway");
         if leeway.is_some_and(|leeway| leeway > Duration::from_secs(300)) {
             self.fault("leeway", "at most 300 seconds");
@@ -160,7 +169,7 @@ impl Reader<'_> {
             );
         }
         let issuers = self.issuers(&identifiers, &remote);
-        Read { issuers, issuer_named: true, audiences, leeway, strict }
+        Read { issuers, missing, mapping, audiences, leeway, strict }
     }
 
     fn issuers(&mut self, identifiers: &[String], remote: &RemoteSettings) -> Vec<Issuer> {
@@ -225,12 +234,26 @@ impl Reader<'_> {
         }
     }
 
-    fn required_list(&mut self, key: &str) -> Vec<String> {
-        let items = self.list(key).unwrap_or_default();
-        if self.settings.values.get(key).is_none_or(Raw::is_blank) {
-            self.fault(key, "is required and not set");
+    /// What a required setting is told of where nobody sets it.
+    fn missing(&self, key: &str) -> Option<Fault> {
+        let fault = || Fault::new(self.settings.name(key), "is required and not set");
+        self.value(key).is_none().then(fault)
+    }
+
+    fn mapping(&mut self) -> AuthorityMapping {
+        let mut mapping = AuthorityMapping::default();
+        for (key, authority) in [
+            ("scopes_from", Authority::Scopes),
+            ("roles_from", Authority::Roles),
+            ("permissions_from", Authority::Permissions),
+            ("groups_from", Authority::Groups),
+        ] {
+            let Some(claims) = self.list(key) else { continue };
+            for sentence in mapping.set(authority, claims.iter().map(String::as_str)) {
+                self.fault(key, &sentence);
+            }
         }
-        items
+        mapping
     }
 
     fn list(&mut self, key: &str) -> Option<Vec<String>> {

@@ -1,7 +1,7 @@
 #[cfg(feature = "remote")]
 use super::remote::Remote;
 use crate::{
-    claims::{Authority, AuthorityMapping, ClaimPath},
+    claims::{Authority, AuthorityMapping},
     error::{ConfigError, Fault},
     keys::{Algorithm, Key, KeySet},
 };
@@ -32,6 +32,13 @@ pub(crate) enum KeySource {
     Discover(Option<String>),
     #[cfg(feature = "remote")]
     Jwks(String),
+}
+
+/// Faults of settings without an issuer or an audience.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Missing {
+    pub(crate) issuer: Option<Fault>,
+    pub(crate) audience: Option<Fault>,
 }
 
 impl Issuer {
@@ -114,12 +121,13 @@ impl Issuer {
         self
     }
 
-    /// The claims that scopes are read from, instead of `scope` and `scp`: names, or JSON Pointers.
+    /// The claims that scopes are read from, all of them together, instead of `scope` and `scp`: names, or JSON Pointers
+    /// (see [`roles_from`](Issuer::roles_from)).
     pub fn scopes_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
         self.map(Authority::Scopes, "scopes_from", claims)
     }
 
-    /// The claims that roles are read from, instead of `roles`. A text that begins with `/` is a JSON Pointer into nested
+    /// The claims that roles are read from, all of them together, instead of `roles`. A text that begins with `/` is a JSON Pointer into nested
     /// objects, `/realm_access/roles`; any other is one claim's name, taken whole, `https://example.com/roles`. Roles of
     /// other clients are not roles here unless you name their path.
     pub fn roles_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
@@ -142,17 +150,8 @@ impl Issuer {
         setting: &'static str,
         claims: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let mut paths = Vec::new();
-        for claim in claims {
-            match claim.parse::<ClaimPath>() {
-                Ok(path) => paths.push(path),
-                Err(error) => self.faults.push(Fault::new(setting, format!("{claim:?}: {error}"))),
-            }
-        }
-        if paths.is_empty() {
-            self.faults.push(Fault::new(setting, "names no claim"));
-        }
-        self.mapping.set(authority, paths);
+        let wrong = self.mapping.set(authority, claims);
+        self.faults.extend(wrong.into_iter().map(|sentence| Fault::new(setting, sentence)));
         self
     }
 

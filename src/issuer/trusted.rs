@@ -71,20 +71,22 @@ impl Issuer {
         }
     }
 
+    /// `algorithms` and `mapping` are the verifier's, for what this issuer says nothing of.
     pub(crate) fn trust(
         self,
         clock: &Arc<dyn Clock>,
-        default_algorithms: Option<&[Algorithm]>,
+        algorithms: Option<&[Algorithm]>,
+        mapping: &AuthorityMapping,
     ) -> TrustedIssuer {
         if self.allow_http {
             observe::plain_http(self.identifiers.first().map_or("", |identifier| identifier));
         }
-        let algorithms = self.algorithms.clone().or_else(|| default_algorithms.map(<[_]>::to_vec));
+        let algorithms = self.algorithms.clone().or_else(|| algorithms.map(<[_]>::to_vec));
         TrustedIssuer {
             algorithms: algorithms.unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec()),
             keys: self.start_keys(clock),
             identifiers: self.identifiers,
-            mapping: self.mapping,
+            mapping: self.mapping.or(mapping).or(&AuthorityMapping::standard()),
             typs: self.typs,
         }
     }

@@ -127,7 +127,10 @@ pub fn authenticated() -> Policy {
     Term::Authenticated.into()
 }
 
-/// Everybody, and the token is not looked at. The reason is for whoever reads the route table.
+/// Everybody, with or without a token. The reason is for whoever reads the route table.
+///
+/// The policy asks for no token; `AuthenticateLayer` around it does what it always does, and refuses a bad one. A route
+/// on which even that must not matter (`/health`) stands outside of the layer.
 ///
 /// # Panics
 ///

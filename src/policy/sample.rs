@@ -18,6 +18,6 @@ pub(super) fn principal(claims: Value) -> Principal {
         expires_at: Duration::from_secs(2_000_000_000),
         issued_at: None,
     };
-    let authorities = AuthorityMapping::default().read(&claims);
+    let authorities = AuthorityMapping::standard().read(&claims);
     Principal::new(registered, authorities, ClaimMap::new(claims))
 }

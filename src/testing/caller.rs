@@ -1,8 +1,5 @@
 use super::AUDIENCE;
-use crate::{
-    claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered},
-    json,
-};
+use crate::claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered};
 use http::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -55,7 +52,8 @@ impl TestCaller {
         self.push("groups", group)
     }
 
-    /// Sets any claim.
+    /// Sets any claim. Roles and the other authorities are read by the standard mapping here: use
+    /// [`role`](TestCaller::role), whatever claim your issuer writes them in.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
@@ -70,6 +68,10 @@ impl TestCaller {
     }
 
     /// The request as `AuthenticateLayer` would have passed it on, for handlers that take `Claims`.
+    ///
+    /// A handler that takes `Claims<Staff>` needs `attach_as::<Staff, _>`; with this one it answers 500, and the log says
+    /// that the claims types differ. Without the layer a refusal has its status and no more: challenge and body are the
+    /// layer's, so test those with a [`TestIssuer`](super::TestIssuer).
     pub fn attach<B>(self, request: Request<B>) -> Request<B> {
         self.attach_as::<ClaimMap, B>(request)
     }
@@ -79,6 +81,7 @@ impl TestCaller {
     /// # Panics
     ///
     /// If the claims do not fit `T`: set those it needs with [`claim`](TestCaller::claim).
+    #[track_caller]
     pub fn attach_as<T, B>(self, mut request: Request<B>) -> Request<B>
     where
         T: DeserializeOwned + Send + Sync + 'static,
@@ -96,18 +99,21 @@ impl TestCaller {
     /// # Panics
     ///
     /// If the claims do not fit `T`: set those it needs with [`claim`](TestCaller::claim).
-    #[expect(clippy::expect_used, reason = "a test wants to hear of it at once")]
+    #[expect(clippy::expect_used, clippy::panic, reason = "a test wants to hear of it at once")]
+    #[track_caller]
     pub fn claims<T: DeserializeOwned + 'static>(self) -> Claims<T> {
         let text = Value::Object(self.claims.clone()).to_string();
         let registered = self.registered();
-        let authorities = AuthorityMapping::default().read(&self.claims);
+        let authorities = AuthorityMapping::standard().read(&self.claims);
         let map = ClaimMap::new(self.claims);
         let mut all: Box<dyn Any> = Box::new(Some(map.clone()));
         let custom = match all.downcast_mut::<Option<T>>() {
             Some(custom) => custom.take(),
-            None => json::read_typed(text.as_bytes()),
+            None => Some(serde_json::from_str(&text).unwrap_or_else(|error| {
+                panic!("the test caller's claims do not fit the claims type, set them with `claim`: {error}")
+            })),
         };
-        let custom = custom.expect("the test caller's claims do not fit the claims type");
+        let custom = custom.expect("the map of all claims is there");
         Claims::new(Principal::new(registered, authorities, map), custom)
     }
 

@@ -87,7 +87,7 @@ pub fn claims(data: &[u8]) {
     let issuer = TrustedIssuer {
         identifiers: vec![Arc::from(ISSUER)],
         algorithms: Algorithm::ASYMMETRIC.to_vec(),
-        mapping: AuthorityMapping::default(),
+        mapping: AuthorityMapping::standard(),
         typs: Vec::new(),
         keys: IssuerKeys::Fixed(Arc::new(KeySet::default())),
     };

@@ -96,7 +96,8 @@ impl TestIssuer {
         self.shared.clock.clone()
     }
 
-    /// This issuer as one to trust: discovered, through its own in-process transport.
+    /// This issuer as one to trust: discovered, through its own in-process transport. A verifier that you build by hand
+    /// needs `.clock(issuer.clock())` as well; with several issuers, the verifier's clock is the one to turn.
     ///
     /// # Panics
     ///
@@ -140,7 +141,8 @@ impl TestIssuer {
         self.key_for(algorithm);
     }
 
-    /// A new key is published and signs from now on; the old ones stay published. Returns its `kid`.
+    /// A new key is published and signs from now on; the old ones stay published. Returns its `kid`. A verifier that has
+    /// fetched less than 5 s ago does not look for it: turn the clock first.
     pub fn rotate(&self) -> String {
         let algorithm = self.shared.lock().default_algorithm;
         self.shared.lock().add(algorithm, true, true)

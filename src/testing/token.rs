@@ -44,7 +44,7 @@ impl TestToken {
         self
     }
 
-    /// Gives one more role, in the claim `roles`.
+    /// Gives one more role, in the claim `roles`; for an issuer with `roles_from`, set that claim instead.
     pub fn role(self, role: &str) -> Self {
         self.push("roles", role)
     }

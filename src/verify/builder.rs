@@ -2,10 +2,10 @@ use super::{Verifier, rules::Rules, steps::Core};
 #[cfg(feature = "remote")]
 use crate::issuer::Settings;
 use crate::{
-    claims::ClaimMap,
+    claims::{Authority, AuthorityMapping, ClaimMap},
     clock::{Clock, SystemClock},
     error::{ConfigError, Fault},
-    issuer::Issuer,
+    issuer::{Issuer, Missing},
     keys::Algorithm,
 };
 use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc, time::Duration};
@@ -21,10 +21,13 @@ pub struct VerifierBuilder<T = ClaimMap> {
     issuer_named: bool,
     audiences: Vec<Box<str>>,
     algorithms: Option<Vec<Algorithm>>,
+    mapping: AuthorityMapping,
     leeway: Duration,
     strict: bool,
     clock: Arc<dyn Clock>,
     faults: Vec<Fault>,
+    /// What settings lack, under the names it has there; a fault only where the builder lacks it, too.
+    missing: Missing,
     claims: PhantomData<fn() -> T>,
 }
 
@@ -35,10 +38,12 @@ impl VerifierBuilder<ClaimMap> {
             issuer_named: false,
             audiences: Vec::new(),
             algorithms: None,
+            mapping: AuthorityMapping::default(),
             leeway: DEFAULT_LEEWAY,
             strict: false,
             clock: Arc::new(SystemClock),
             faults: Vec::new(),
+            missing: Missing::default(),
             claims: PhantomData,
         }
     }
@@ -100,29 +105,69 @@ impl<T> VerifierBuilder<T> {
         self
     }
 
+    /// The claims that scopes are read from, for every issuer that names none of its own; see [`Issuer::scopes_from`].
+    pub fn scopes_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
+        self.map(Authority::Scopes, "scopes_from", claims)
+    }
+
+    /// The claims that roles are read from, for every issuer that names none of its own; see [`Issuer::roles_from`].
+    pub fn roles_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
+        self.map(Authority::Roles, "roles_from", claims)
+    }
+
+    /// The claims that permissions are read from, for every issuer that names none of its own; see
+    /// [`Issuer::permissions_from`].
+    pub fn permissions_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
+        self.map(Authority::Permissions, "permissions_from", claims)
+    }
+
+    /// The claims that groups are read from, for every issuer that names none of its own; see [`Issuer::groups_from`].
+    pub fn groups_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
+        self.map(Authority::Groups, "groups_from", claims)
+    }
+
+    fn map<'a>(
+        mut self,
+        authority: Authority,
+        setting: &'static str,
+        claims: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let wrong = self.mapping.set(authority, claims);
+        self.faults.extend(wrong.into_iter().map(|sentence| Fault::new(setting, sentence)));
+        self
+    }
+
     /// Your own claims type, read after the signature has verified. Default: [`ClaimMap`], all claims by name.
+    ///
+    /// A token that does not fit it is refused (401, `claims_do_not_fit`) on every route behind the layer: make a claim
+    /// that some callers lack an `Option`.
     pub fn claims<U>(self) -> VerifierBuilder<U> {
         VerifierBuilder {
             issuers: self.issuers,
             issuer_named: self.issuer_named,
             audiences: self.audiences,
             algorithms: self.algorithms,
+            mapping: self.mapping,
             leeway: self.leeway,
             strict: self.strict,
             clock: self.clock,
             faults: self.faults,
+            missing: self.missing,
             claims: PhantomData,
         }
     }
 
-    /// Adds everything that `settings` say; their faults are reported by `build`.
+    /// Adds everything that `settings` say; their faults are reported by `build`. An issuer or an audience may come from
+    /// here, from the builder, or from both.
     #[cfg(feature = "remote")]
     pub fn settings(mut self, settings: Settings) -> Self {
         let (read, faults) = settings.into_parts();
-        self.issuer_named |= read.issuer_named;
+        self.issuer_named |= read.missing.issuer.is_none();
         self.faults.extend(faults);
+        self.missing = read.missing;
         self.issuers.extend(read.issuers);
         self.audiences.extend(read.audiences.iter().map(|audience| audience.as_str().into()));
+        self.mapping = read.mapping.or(&self.mapping);
         self.strict |= read.strict;
         if let Some(leeway) = read.leeway {
             self.leeway = leeway;
@@ -130,8 +175,8 @@ impl<T> VerifierBuilder<T> {
         self
     }
 
-    /// Adds everything that the environment's `BEARER_…` variables say; `BEARER_ISSUER` and `BEARER_AUDIENCE` must be
-    /// there.
+    /// Adds everything that the environment's `BEARER_…` variables say. `BEARER_ISSUER` and `BEARER_AUDIENCE` must be
+    /// there, unless the builder has an issuer and an audience already.
     ///
     /// # Errors
     ///
@@ -139,7 +184,10 @@ impl<T> VerifierBuilder<T> {
     #[cfg(feature = "remote")]
     pub fn env(self) -> Result<Self, ConfigError> {
         let settings = Settings::from_env();
-        settings.check()?;
+        let (read, mut faults) = settings.clone().into_parts();
+        faults.extend(read.missing.issuer.filter(|_| !self.issuer_named));
+        faults.extend(read.missing.audience.filter(|_| self.audiences.is_empty()));
+        ConfigError::check(faults)?;
         Ok(self.settings(settings))
     }
 
@@ -155,7 +203,8 @@ impl<T> VerifierBuilder<T> {
         self.check(&mut faults);
         ConfigError::check(faults)?;
         let (clock, algorithms) = (&self.clock, self.algorithms.as_deref());
-        let issuers = self.issuers.into_iter().map(|issuer| issuer.trust(clock, algorithms)).collect();
+        let issuers =
+            self.issuers.into_iter().map(|issuer| issuer.trust(clock, algorithms, &self.mapping)).collect();
         let rules = Rules { audiences: self.audiences, leeway: self.leeway, strict: self.strict };
         Ok(Verifier::from_core(Core::new(issuers, rules, self.clock)))
     }
@@ -166,11 +215,13 @@ impl<T> VerifierBuilder<T> {
             faults.push(Fault::new("features", sentence));
         }
         if !self.issuer_named {
-            faults.push(Fault::new("issuer", "name at least one issuer to trust"));
+            let plain = || Fault::new("issuer", "name at least one issuer to trust");
+            faults.push(self.missing.issuer.clone().unwrap_or_else(plain));
         }
         if self.audiences.is_empty() && !faults.iter().any(is_about_audience) {
             let sentence = "name at least one audience: without it any token of the issuer would do";
-            faults.push(Fault::new("audience", sentence));
+            let plain = || Fault::new("audience", sentence);
+            faults.push(self.missing.audience.clone().unwrap_or_else(plain));
         }
         for issuer in &self.issuers {
             faults.extend(issuer.check());

@@ -206,3 +206,20 @@ fn runtime_missing_is_500_and_only_where_keys_must_be_fetched() {
     drop(runtime);
     assert!(warmed.verify(&token).now_or_never().unwrap().is_ok(), "keys that are there need no runtime");
 }
+
+#[tokio::test]
+async fn a_mapping_of_the_verifier_serves_every_issuer_that_names_none() {
+    let (plain, own) = (TestIssuer::new(), TestIssuer::named("https://own.test"));
+    let verifier = plain
+        .verifier()
+        .roles_from(["/realm_access/roles"])
+        .issuer(own.issuer().roles_from(["groups"]))
+        .build()
+        .unwrap();
+    let realm = serde_json::json!({"roles": ["clerk"]});
+    for (issuer, role) in [(&plain, "clerk"), (&own, "staff")] {
+        let token = issuer.token().claim("realm_access", realm.clone()).group("staff").role("boss").sign();
+        let claims = verifier.verify(&token).await.unwrap();
+        assert!(claims.principal().roles().eq([role]), "{}", issuer.identifier());
+    }
+}
