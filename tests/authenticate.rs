@@ -226,6 +226,53 @@ async fn a_request_that_waits_leaves_the_service_free_for_the_next() {
     assert_eq!(answered(&mut first).await.unwrap().body(), &Page("called".into()));
 }
 
+/// One permit for all clones, taken when a clone is made ready.
+struct OnePermit {
+    free: Arc<Semaphore>,
+    held: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+impl Clone for OnePermit {
+    fn clone(&self) -> Self {
+        Self { free: Arc::clone(&self.free), held: None }
+    }
+}
+
+impl Service<Request<Upload>> for OnePermit {
+    type Response = Response<Page>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Page>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if self.held.is_none() {
+            self.held = Arc::clone(&self.free).try_acquire_owned().ok();
+        }
+        // Whoever finds none asks again.
+        cx.waker().wake_by_ref();
+        if self.held.is_some() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn call(&mut self, _: Request<Upload>) -> Self::Future {
+        drop(self.held.take().expect("nobody asked whether it is ready"));
+        ready(Ok(page("called")))
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_keys_holds_no_permit_of_the_inner_service() {
+    let issuer = TestIssuer::new();
+    let verifier = issuer.verifier().build().unwrap();
+    let inner = OnePermit { free: Arc::new(Semaphore::new(1)), held: None };
+    let mut service = AuthenticateLayer::new(verifier).layer(inner);
+    let token = issuer.token().sign();
+    service.ready().await.unwrap();
+    let mut waits = Box::pin(service.call(request(Some(&token))));
+    assert!(poll(&mut waits).is_pending(), "it had nothing to wait for");
+    assert!(service.ready().now_or_never().is_some(), "the request that waits sits on the only permit");
+    drop(service);
+    assert_eq!(answered(&mut waits).await.unwrap().body(), &Page("called".into()));
+}
+
 #[tokio::test]
 async fn a_waiting_request_is_refused_without_a_call_when_its_keys_do_not_come() {
     let issuer = TestIssuer::new();
