@@ -1,4 +1,4 @@
-use super::AUDIENCE;
+use super::{AUDIENCE, rights};
 use crate::claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered};
 use http::Request;
 use serde::de::DeserializeOwned;
@@ -32,8 +32,7 @@ pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
 impl TestCaller {
     /// Grants scopes, one or several separated by spaces.
     pub fn scope(mut self, scope: &str) -> Self {
-        let had = self.claims.get("scope").and_then(Value::as_str).map(|had| format!("{had} "));
-        self.claims.insert("scope".into(), (had.unwrap_or_default() + scope).into());
+        rights::grant(&mut self.claims, scope);
         self
     }
 
@@ -60,10 +59,7 @@ impl TestCaller {
     }
 
     fn push(mut self, name: &str, item: &str) -> Self {
-        let items = self.claims.entry(name).or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(items) = items {
-            items.push(item.into());
-        }
+        rights::push(&mut self.claims, name, item);
         self
     }
 

@@ -40,6 +40,7 @@ mod clock;
 pub mod fuzz;
 mod issuer;
 mod jws;
+mod rights;
 mod server;
 pub(crate) mod signing;
 mod token;

@@ -1,4 +1,4 @@
-use super::{AUDIENCE, TestIssuer, signing::SigningKey};
+use super::{AUDIENCE, TestIssuer, rights, signing::SigningKey};
 use crate::{json, keys::Algorithm};
 use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
@@ -39,8 +39,7 @@ impl TestToken {
 
     /// Grants scopes, one or several separated by spaces, beside those granted already.
     pub fn scope(mut self, scope: &str) -> Self {
-        let had = self.claims.get("scope").and_then(Value::as_str).map(|had| format!("{had} "));
-        self.claims.insert("scope".into(), (had.unwrap_or_default() + scope).into());
+        rights::grant(&mut self.claims, scope);
         self
     }
 
@@ -60,10 +59,7 @@ impl TestToken {
     }
 
     fn push(mut self, name: &str, item: &str) -> Self {
-        let items = self.claims.entry(name).or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(items) = items {
-            items.push(item.into());
-        }
+        rights::push(&mut self.claims, name, item);
         self
     }
 
