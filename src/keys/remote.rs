@@ -188,11 +188,11 @@ impl RemoteKeySet {
         });
         let mut engine = self.shared.lock();
         // It may have ended already, and the next one begun.
-        if engine.life.is_latest(flight) {
-            // One that was given up is not let run on.
-            if let Some(old) = engine.task.replace(task.abort_handle()) {
-                old.abort();
-            }
+        let latest = engine.life.is_latest(flight);
+        let given_up = if latest { engine.task.replace(task.abort_handle()) } else { None };
+        drop(engine);
+        if let Some(task) = given_up {
+            task.abort();
         }
         true
     }
