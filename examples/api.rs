@@ -47,6 +47,7 @@ use std::{
 use tokio::net::TcpListener;
 use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
+    issuer::Settings,
     policy::{role, scope},
     require,
     testing::{AUDIENCE, TestIssuer},
@@ -171,8 +172,7 @@ async fn warm(verifier: Verifier<User>) {
 
 /// Whether this is a deployment. An empty variable is how a shell unsets one.
 fn has_settings() -> bool {
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    is_set("BEARER_ISSUER") || is_set("BEARER_AUDIENCE")
+    !Settings::from_env().is_empty()
 }
 
 async fn listen() -> Result<TcpListener, Box<dyn Error>> {

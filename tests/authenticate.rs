@@ -268,9 +268,27 @@ async fn a_request_that_waits_for_keys_holds_no_permit_of_the_inner_service() {
     service.ready().await.unwrap();
     let mut waits = Box::pin(service.call(request(Some(&token))));
     assert!(poll(&mut waits).is_pending(), "it had nothing to wait for");
-    assert!(service.ready().now_or_never().is_some(), "the request that waits sits on the only permit");
-    drop(service);
+    assert!(
+        service.clone().ready().now_or_never().is_some(),
+        "the request that waits sits on the only permit"
+    );
     assert_eq!(answered(&mut waits).await.unwrap().body(), &Page("called".into()));
+    service.ready().await.unwrap();
+    let refused = service.call(request(None)).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert!(service.clone().ready().now_or_never().is_some(), "a refusal sits on the only permit");
+}
+
+#[tokio::test]
+async fn a_first_request_is_answered_also_where_its_service_lives_on() {
+    let issuer = TestIssuer::new();
+    let verifier = issuer.verifier().build().unwrap();
+    let inner = OnePermit { free: Arc::new(Semaphore::new(1)), held: None };
+    let mut service = AuthenticateLayer::new(verifier).layer(inner);
+    let token = issuer.token().sign();
+    service.ready().await.unwrap();
+    let mut answer = Box::pin(service.call(request(Some(&token))));
+    assert_eq!(answered(&mut answer).await.unwrap().body(), &Page("called".into()));
 }
 
 #[tokio::test]

@@ -75,8 +75,15 @@ impl<T, R> AuthenticateLayer<T, R> {
     /// protection against cross-site request forgery (`SameSite`, origin checks).
     ///
     /// Reads the token from this cookie, too. Default: no cookie is read.
+    ///
+    /// # Panics
+    ///
+    /// When this is no cookie's name (RFC 6265 section 4.1.1): it would never be found.
     #[must_use]
+    #[track_caller]
     pub fn danger_cookie(self, name: &str) -> Self {
+        let legal = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
+        assert!(!name.is_empty() && name.bytes().all(legal), "no cookie has this name");
         self.change(|settings| settings.sources.add_cookie(name))
     }
 

@@ -9,7 +9,7 @@ use crate::{
 use http::{Extensions, Request, Response};
 use serde::de::DeserializeOwned;
 use std::{
-    fmt,
+    fmt, mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -58,9 +58,7 @@ where
     fn decide<B>(&self, request: &Request<B>) -> Course<T> {
         let settings = &self.layer.settings;
         let refuse = |reason: Reason| {
-            let error = AuthError::new(reason);
-            observe::refused(&error, observe::Looks::default);
-            Course::Refuse(error)
+            Course::Refuse(observe::refused(AuthError::new(reason), observe::Looks::default))
         };
         match settings.sources.find(request.headers()) {
             Err(reason) => refuse(reason),
@@ -95,6 +93,16 @@ pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claim
     extensions.insert(claims);
 }
 
+impl<S: Clone, T, R> Authenticate<S, T, R> {
+    /// Lets go of the inner service that was polled ready, and with it of a permit that it may hold: whoever is refused
+    /// or waits for keys, forgers included, must not keep good tokens out. Returns a clone that is not ready.
+    fn give_back_readiness(&mut self) -> S {
+        let unready = self.inner.clone();
+        drop(mem::replace(&mut self.inner, unready.clone()));
+        unready
+    }
+}
+
 impl<S, T, R, ReqBody, ResBody> Service<Request<ReqBody>> for Authenticate<S, T, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
@@ -114,7 +122,10 @@ where
         self.clean(&mut request);
         let drawing = Arc::clone(&self.layer.settings.drawing);
         match course {
-            Course::Refuse(error) => ResponseFuture::refused(error, drawing),
+            Course::Refuse(error) => {
+                self.give_back_readiness();
+                ResponseFuture::refused(error, drawing)
+            }
             Course::Admit(claims) => {
                 admit(request.extensions_mut(), claims);
                 ResponseFuture::called(self.inner.call(request), drawing)
@@ -124,9 +135,9 @@ where
                 ResponseFuture::called(self.inner.call(request), drawing)
             }
             Course::Wait(verification) => {
-                // A clone, which the future makes ready once the token is good: whoever waits for keys, forgers
-                // included, must not sit on the readiness (a permit, a slot) that good tokens need.
-                ResponseFuture::waiting(verification, request, self.inner.clone(), drawing)
+                // A clone, which the future makes ready once the token is good.
+                let unready = self.give_back_readiness();
+                ResponseFuture::waiting(verification, request, unready, drawing)
             }
         }
     }

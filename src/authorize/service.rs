@@ -48,11 +48,7 @@ fn decide(policy: &Policy, extensions: &Extensions) -> Result<(), AuthError> {
     let principal = Principal::look(extensions, forgotten)?;
     match policy.decide(principal) {
         Decision::Allow => Ok(()),
-        Decision::Deny(denial) => {
-            let error = AuthError::from(denial);
-            observe::denied(&error, policy);
-            Err(error)
-        }
+        Decision::Deny(denial) => Err(observe::denied(AuthError::from(denial), policy)),
     }
 }
 

@@ -11,25 +11,16 @@ use std::sync::Arc;
 
 /// On a response that waits to be drawn. Private, so that nobody else's response carries it.
 #[derive(Clone, Copy)]
-struct Undrawn {
-    /// Whoever refused has told the operator.
-    told: bool,
-}
+struct Undrawn;
 
 /// A refusal that `AuthenticateLayer` will draw: status, empty body, the error and the mark in the extensions.
-///
-/// For those who have told the operator themselves; what comes from a handler is told when it is drawn.
 pub(crate) fn refuse<B: Default>(error: AuthError) -> Response<B> {
-    undrawn(error, true)
-}
-
-fn undrawn<B: Default>(error: AuthError, told: bool) -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = error.status();
     // Here already, for the program that forgot the layer which draws.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.extensions_mut().insert(error);
-    response.extensions_mut().insert(Undrawn { told });
+    response.extensions_mut().insert(Undrawn);
     response
 }
 
@@ -37,7 +28,7 @@ fn undrawn<B: Default>(error: AuthError, told: bool) -> Response<B> {
 /// handlers of axum that return [`AuthError`].
 impl<B: Default> From<AuthError> for Response<B> {
     fn from(error: AuthError) -> Self {
-        undrawn(error, false)
+        refuse(error)
     }
 }
 
@@ -76,12 +67,10 @@ impl<R> Drawing<R> {
     where
         R: Render<B>,
     {
-        let Some(Undrawn { told }) = response.extensions_mut().remove() else { return response };
+        let Some(Undrawn) = response.extensions_mut().remove() else { return response };
         let Some(error) = response.extensions().get::<AuthError>().cloned() else { return response };
-        // A miswired program was told of at ERROR, where it was found.
-        if !told && error.kind() != AuthErrorKind::Misconfigured {
-            observe::refused(&error, observe::Looks::default);
-        }
+        // What a handler refused; whoever else refuses has said so.
+        let error = observe::refused(error, observe::Looks::default);
         // Headers that layers in between have set (CORS, a request id) stay.
         self.finish(response.into_parts().0, error)
     }

@@ -9,6 +9,8 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 #[derive(Clone)]
 pub struct AuthError {
     reason: Reason,
+    /// The operator was told of it already.
+    told: bool,
     // Boxed: a refusal without extras, the flood case, stays two words.
     extra: Option<Box<Extra>>,
 }
@@ -39,7 +41,7 @@ pub enum AuthErrorKind {
 
 impl AuthError {
     pub(crate) fn new(reason: Reason) -> Self {
-        Self { reason, extra: None }
+        Self { reason, told: false, extra: None }
     }
 
     /// A refusal that tells the client which scopes it needs.
@@ -54,7 +56,18 @@ impl AuthError {
     /// Our own outage; `retry_after` is when trying again makes sense.
     pub(crate) fn unavailable(retry_after: Duration) -> Self {
         let extra = Extra { retry_after: Some(retry_after), ..Extra::default() };
-        Self { reason: Reason::KeysUnavailable, extra: Some(Box::new(extra)) }
+        Self { reason: Reason::KeysUnavailable, told: false, extra: Some(Box::new(extra)) }
+    }
+
+    /// The same, once an event has told the operator of it.
+    pub(crate) fn told(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody listens"))]
+    pub(crate) fn is_told(&self) -> bool {
+        self.told
     }
 
     /// The class of the refusal.

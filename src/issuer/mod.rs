@@ -7,6 +7,8 @@ mod remote;
 #[cfg(feature = "remote")]
 mod settings;
 mod setup;
+#[cfg(feature = "remote")]
+mod shared;
 mod trusted;
 
 #[cfg(feature = "remote")]

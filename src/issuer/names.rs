@@ -18,26 +18,26 @@ pub(super) const NAMES: [&str; 15] = [
     "jwks_ttl",
     "jwks_max_stale",
 ];
-/// A `BEARER_…` variable with one of these in its name was meant for us; any other may be somebody else's.
-const WORDS: [&str; 17] = [
-    "iss",
-    "aud",
-    "jwks",
+/// A `BEARER_…` variable with a word that begins so was meant for us; any other may be somebody else's.
+const BEGINNINGS: [&str; 15] = [
+    "issuer",
+    "audience",
+    "jwk",
     "leeway",
     "skew",
-    "algorithm",
+    "alg",
     "strict",
     "danger",
     "cooldown",
     "timeout",
-    "ttl",
-    "stale",
     "scope",
     "role",
     "permission",
     "group",
     "claim",
 ];
+/// The same for short words, which other words begin with.
+const WORDS: [&str; 5] = ["iss", "aud", "http", "ttl", "stale"];
 
 /// The member that a variable sets; a misspelt one under the name it was written with; `None` for somebody else's.
 pub(super) fn key_of(name: &str) -> Option<String> {
@@ -48,8 +48,9 @@ pub(super) fn key_of(name: &str) -> Option<String> {
     if prefix == PREFIX && rest == lower.to_ascii_uppercase() && NAMES.contains(&lower.as_str()) {
         return Some(lower);
     }
-    let meant =
-        WORDS.iter().any(|word| lower.contains(word)) || NAMES.iter().any(|known| is_near(&lower, known));
+    let is_ours =
+        |word: &str| BEGINNINGS.iter().any(|beginning| word.starts_with(beginning)) || WORDS.contains(&word);
+    let meant = lower.split('_').any(is_ours) || NAMES.iter().any(|known| is_near(&lower, known));
     meant.then(|| format!("{MISSPELT}{name}"))
 }
 

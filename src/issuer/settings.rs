@@ -3,13 +3,17 @@
 use super::{
     Issuer, Missing,
     names::{MISSPELT, NAMES, PREFIX, key_of},
+    shared::RemoteSettings,
 };
 use crate::{
     claims::{Authority, AuthorityMapping},
     error::{ConfigError, Fault},
     keys::Algorithm,
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::{MapAccess, Visitor},
+};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// The set-up as data: the environment's `BEARER_…` variables, or the same names in lower case and without `BEARER_`
@@ -36,6 +40,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 #[derive(Clone)]
 pub struct Settings {
     values: BTreeMap<String, Raw>,
+    /// Members that a file has twice.
+    repeated: Vec<String>,
     from_env: bool,
 }
 
@@ -45,6 +51,8 @@ pub(crate) struct Read {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) missing: Missing,
     pub(crate) mapping: AuthorityMapping,
+    /// For issuers from elsewhere; those of the settings have it already.
+    pub(crate) algorithms: Option<Vec<Algorithm>>,
     pub(crate) audiences: Vec<String>,
     pub(crate) leeway: Option<Duration>,
     pub(crate) strict: bool,
@@ -84,12 +92,13 @@ impl Settings {
             let key = key_of(&name)?;
             Some((key, Raw::Text(value)))
         };
-        Self { values: vars.into_iter().filter_map(ours).collect(), from_env: true }
+        Self { values: vars.into_iter().filter_map(ours).collect(), repeated: Vec::new(), from_env: true }
     }
 
-    /// Whether nothing at all was set, so that a program can tell "not configured" from "configured wrong".
+    /// Whether nothing at all was set, so that a program can tell "not configured" from "configured wrong"; a variable
+    /// that is set to nothing is set, and wrong.
     pub fn is_empty(&self) -> bool {
-        self.values.values().all(Raw::is_blank)
+        self.values.is_empty()
     }
 
     /// Finds everything that is wrong.
@@ -130,8 +139,28 @@ impl fmt::Debug for Settings {
 /// Any self-describing format; what does not fit is a fault and no failure, so that all faults are seen at once.
 impl<'de> Deserialize<'de> for Settings {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = BTreeMap::deserialize(deserializer)?;
-        Ok(Self { values, from_env: false })
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// Every member, those that are there twice included: no format's "last one wins" decides a setting.
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Settings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of settings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Settings, A::Error> {
+        let (mut values, mut repeated) = (BTreeMap::new(), Vec::new());
+        while let Some((key, value)) = access.next_entry::<String, Raw>()? {
+            if values.insert(key.clone(), value).is_some() {
+                repeated.push(key);
+            }
+        }
+        Ok(Settings { values, repeated, from_env: false })
     }
 }
 
@@ -168,8 +197,12 @@ impl Reader<'_> {
                 "one key set cannot serve several issuers; leave it out, and each is discovered",
             );
         }
+        if missing.issuer.is_some() {
+            self.refuse_what_needs_an_issuer();
+        }
+        self.refuse_duplicates(&identifiers);
         let issuers = self.issuers(&identifiers, &remote);
-        Read { issuers, missing, mapping, audiences, leeway, strict }
+        Read { issuers, missing, mapping, algorithms: remote.algorithms, audiences, leeway, strict }
     }
 
     fn issuers(&mut self, identifiers: &[String], remote: &RemoteSettings) -> Vec<Issuer> {
@@ -182,7 +215,7 @@ impl Reader<'_> {
             match made {
                 Ok(issuer) => {
                     let issuer = remote.apply(issuer);
-                    let faults = issuer.check();
+                    let faults = issuer.check(None);
                     if faults.is_empty() {
                         issuers.push(issuer);
                     }
@@ -224,10 +257,28 @@ impl Reader<'_> {
         }
     }
 
+    /// Settings of where keys are fetched belong to the issuers that are named beside them.
+    fn refuse_what_needs_an_issuer(&mut self) {
+        for key in NAMES.iter().filter(|name| name.starts_with("jwks_") || **name == "danger_allow_http") {
+            if self.value(key).is_some() {
+                self.fault(key, "is about the issuers of these settings, and they name none");
+            }
+        }
+    }
+
+    fn refuse_duplicates(&mut self, identifiers: &[String]) {
+        let twice = |(at, one): (usize, &String)| identifiers.iter().take(at).any(|other| other == one);
+        if identifiers.iter().enumerate().any(twice) {
+            self.fault("issuer", "names one issuer twice");
+        }
+        for key in &self.settings.repeated {
+            self.faults.push(Fault::new(self.settings.name(key), "is set twice"));
+        }
+    }
+
     /// A variable that is set to nothing is one that somebody meant to set.
     fn refuse_blanks(&mut self) {
-        let optional = NAMES.iter().filter(|name| !matches!(**name, "issuer" | "audience"));
-        for key in optional {
+        for key in NAMES.iter() {
             if self.settings.values.get(*key).is_some_and(Raw::is_blank) {
                 self.fault(key, "is set to nothing; unset it, or give it a value");
             }
@@ -237,7 +288,7 @@ impl Reader<'_> {
     /// What a required setting is told of where nobody sets it.
     fn missing(&self, key: &str) -> Option<Fault> {
         let fault = || Fault::new(self.settings.name(key), "is required and not set");
-        self.value(key).is_none().then(fault)
+        (!self.settings.values.contains_key(key)).then(fault)
     }
 
     fn mapping(&mut self) -> AuthorityMapping {
@@ -341,37 +392,6 @@ impl Reader<'_> {
     }
 }
 
-/// What holds for every issuer of the settings.
-struct RemoteSettings {
-    jwks_uri: Option<String>,
-    algorithms: Option<Vec<Algorithm>>,
-    danger_allow_http: bool,
-    cooldown: Option<Duration>,
-    timeout: Option<Duration>,
-    ttl: Option<Duration>,
-    max_stale: Option<Duration>,
-}
-
-impl RemoteSettings {
-    fn apply(&self, mut issuer: Issuer) -> Issuer {
-        if let Some(algorithms) = &self.algorithms {
-            issuer = issuer.algorithms(algorithms.iter().copied());
-        }
-        if self.danger_allow_http {
-            issuer = issuer.danger_allow_http();
-        }
-        let set =
-            |issuer: Issuer, value: Option<Duration>, setter: fn(Issuer, Duration) -> Issuer| match value {
-                Some(value) => setter(issuer, value),
-                None => issuer,
-            };
-        issuer = set(issuer, self.cooldown, Issuer::key_cooldown);
-        issuer = set(issuer, self.timeout, Issuer::fetch_timeout);
-        issuer = set(issuer, self.ttl, Issuer::key_ttl);
-        set(issuer, self.max_stale, Issuer::max_stale)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -431,7 +451,15 @@ mod tests {
     #[test]
     fn somebody_elses_variable_is_left_alone() {
         assert_eq!(
-            faults(&[GOOD[0], GOOD[1], ("BEARER_TOKEN", "x"), ("BEARER_API_KEY", "x"), ("BEARERX", "y")]),
+            faults(&[
+                GOOD[0],
+                GOOD[1],
+                ("BEARER_TOKEN", "x"),
+                ("BEARER_API_KEY", "x"),
+                ("BEARER_MISSION", "x"),
+                ("BEARER_AUDIT_LOG", "x"),
+                ("BEARERX", "y")
+            ]),
             [""; 0]
         );
     }
@@ -447,6 +475,9 @@ mod tests {
             "BEARER_MAX_STALE",
             "BEARER_AUDIENCES",
             "BEARER_LEWAY",
+            "BEARER_ALGS",
+            "BEARER_ALLOW_HTTP",
+            "BEARER_ISS",
         ] {
             assert_eq!(faults(&[GOOD[0], GOOD[1], (name, "5")]), [name]);
         }
@@ -456,6 +487,17 @@ mod tests {
     fn a_setting_that_is_set_to_nothing_is_told() {
         assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_STRICT", " ")]), ["BEARER_STRICT"]);
         assert_eq!(faults(&[GOOD[0], GOOD[1], ("BEARER_JWKS_URI", "")]), ["BEARER_JWKS_URI"]);
+    }
+
+    #[test]
+    fn a_setting_without_the_issuer_it_is_about_is_told() {
+        let told = faults(&[GOOD[1], ("BEARER_JWKS_TTL", "1"), ("BEARER_JWKS_URI", "x")]);
+        assert_eq!(told, ["BEARER_JWKS_URI", "BEARER_JWKS_TTL", "BEARER_ISSUER"]);
+        let twice = ("BEARER_ISSUER", "http://127.0.0.1:1,http://127.0.0.1:1");
+        assert_eq!(faults(&[twice, GOOD[1]]), ["BEARER_ISSUER"]);
+        let text = r#"{"issuer":"http://127.0.0.1:1","audience":"x","strict":true,"strict":false}"#;
+        let error = serde_json::from_str::<Settings>(text).unwrap().check().unwrap_err();
+        assert_eq!(error.faults().first().map(Fault::setting), Some("strict"));
     }
 
     #[test]

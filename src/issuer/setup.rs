@@ -144,6 +144,10 @@ impl Issuer {
         self.map(Authority::Groups, "groups_from", claims)
     }
 
+    pub(crate) fn accepts_typs(&self) -> bool {
+        !self.typs.is_empty()
+    }
+
     fn map<'a>(
         mut self,
         authority: Authority,
@@ -160,6 +164,9 @@ impl Issuer {
     /// Allows plain `http` off loopback, for a cluster's `http://keycloak:8080`. Said aloud at start (WARN). Default:
     /// `https` only, but for loopback addresses.
     pub fn danger_allow_http(mut self) -> Self {
+        if matches!(self.source, KeySource::Fixed(_)) {
+            self.faults.push(Fault::new("danger_allow_http", "these keys are fixed: nothing is fetched"));
+        }
         self.allow_http = true;
         self
     }

@@ -41,23 +41,33 @@ impl TrustedIssuer {
 
 impl Issuer {
     /// Finds every fault that can be found without I/O.
-    pub(crate) fn check(&self) -> Vec<Fault> {
+    ///
+    /// `algorithms` are the verifier's, for an issuer that names none.
+    pub(crate) fn check(&self, algorithms: Option<&[Algorithm]>) -> Vec<Fault> {
         let mut faults = self.faults.clone();
-        self.check_algorithms(&mut faults);
+        self.check_algorithms(algorithms, &mut faults);
         #[cfg(feature = "remote")]
         self.check_addresses(&mut faults);
         let name = self.identifiers.first().map_or("", |identifier| identifier);
         faults.into_iter().map(|fault| name_issuer(fault, name)).collect()
     }
 
-    fn check_algorithms(&self, faults: &mut Vec<Fault>) {
-        let Some(algorithms) = &self.algorithms else { return };
+    fn check_algorithms(&self, fallback: Option<&[Algorithm]>, faults: &mut Vec<Fault>) {
+        let own = self.algorithms.as_deref();
+        // The verifier's list was judged by itself; here it matters whether a key fits it.
+        let Some(algorithms) = own.or(fallback.filter(|list| !list.iter().any(|alg| alg.is_symmetric())))
+        else {
+            return;
+        };
         let fixed = match &self.source {
             KeySource::Fixed(keys) => Some(keys),
             #[cfg(feature = "remote")]
             _ => None,
         };
         let symmetric = fixed.is_some_and(|keys| has_symmetric(keys));
+        if algorithms.is_empty() && own.is_none() {
+            return;
+        }
         if algorithms.is_empty() {
             faults.push(Fault::new("algorithms", "none is left to verify with"));
         } else if algorithms.iter().any(|algorithm| algorithm.is_symmetric() != symmetric) {

@@ -18,7 +18,7 @@ pub type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchErro
 /// How documents (metadata, key sets) are fetched; bring your own for another client, a proxy or a test.
 ///
 /// The key engine around it holds every implementation to its time-out, refuses bodies of more than 256 KiB, and
-/// never has two fetches of one issuer under way. Implementations should stop reading at `request.max_bytes`, must
+/// begins no second fetch of one issuer beside the first (one that does not come back is given up, and aborted). Implementations should stop reading at `request.max_bytes`, must
 /// not follow redirects, and should not retry.
 pub trait Fetch: Send + Sync + 'static {
     /// Gets one document.

@@ -89,8 +89,11 @@ pub(crate) struct Life {
     policy: KeyPolicy,
     set: Option<Loaded>,
     in_flight: Option<Flight>,
-    /// The number of the last fetch begun.
+    /// The number of the last fetch begun, and when it was.
     flights: u64,
+    begun: Option<Now>,
+    /// A fetch that was given up and that nobody was told of yet.
+    given_up: Option<u64>,
     failing: Option<Failing>,
     waiting: usize,
 }
@@ -98,8 +101,11 @@ pub(crate) struct Life {
 /// The last set that was fetched and found good.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loaded {
-    pub(crate) at: Now,
-    pub(crate) ttl: Duration,
+    /// When the fetch was begun: the age counts from here.
+    at: Now,
+    /// When it was answered: the cool-down counts from here.
+    answered: Now,
+    ttl: Duration,
     refresh_after: Duration,
 }
 
@@ -149,7 +155,16 @@ fn since(then: Now, now: Now) -> Duration {
 
 impl Life {
     pub(crate) fn new(policy: KeyPolicy) -> Self {
-        Self { policy, set: None, in_flight: None, flights: 0, failing: None, waiting: 0 }
+        Self {
+            policy,
+            set: None,
+            in_flight: None,
+            flights: 0,
+            begun: None,
+            given_up: None,
+            failing: None,
+            waiting: 0,
+        }
     }
 
     pub(crate) fn loaded(&self) -> Option<Loaded> {
@@ -213,7 +228,13 @@ impl Life {
         self.in_flight.is_some()
     }
 
+    /// The fetch that was given up since the last time this was asked.
+    pub(crate) fn take_given_up(&mut self) -> Option<u64> {
+        self.given_up.take()
+    }
+
     fn take_off(&mut self, now: Now) {
+        self.begun = Some(now);
         self.flights = self.flights.wrapping_add(1);
         self.in_flight = Some(Flight::at(now));
     }
@@ -223,12 +244,15 @@ impl Life {
         let limit = self.policy.fetch_timeout.saturating_add(GRACE);
         if self.in_flight.is_some_and(|flight| since(flight.started, now) >= limit) {
             self.fail(now, 0.5);
+            self.given_up = Some(self.flights);
         }
     }
 
     /// The fetch that was counted as begun cannot be: nothing was asked, so nothing has failed.
-    pub(crate) fn call_off(&mut self) {
-        self.in_flight = None;
+    pub(crate) fn call_off(&mut self, number: u64) {
+        if number == self.flights {
+            self.in_flight = None;
+        }
     }
 
     /// Somebody has waited for this fetch as long as anybody may.
@@ -250,7 +274,9 @@ impl Life {
         let (least, most) = TTL_BOUNDS;
         let moved = || max_age.map_or(DEFAULT_TTL, |age| age.clamp(least, most));
         let ttl = self.policy.ttl.unwrap_or_else(moved);
-        let loaded = Loaded { at: now, ttl, refresh_after: ttl.mul_f64(0.8 * jitter(roll)) };
+        // The set is as old as the question: an answer may have lain in a socket while the machine was suspended.
+        let at = self.begun.unwrap_or(now);
+        let loaded = Loaded { at, answered: now, ttl, refresh_after: ttl.mul_f64(0.8 * jitter(roll)) };
         self.set = Some(loaded);
         loaded
     }
@@ -319,7 +345,7 @@ impl Life {
     }
 
     fn is_cooling(&self, now: Now) -> bool {
-        self.set.is_some_and(|set| since(set.at, now) < self.policy.cooldown)
+        self.set.is_some_and(|set| since(set.answered, now) < self.policy.cooldown)
     }
 
     fn is_hung(&self, flight: Flight, now: Now) -> bool {

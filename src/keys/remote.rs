@@ -99,10 +99,12 @@ impl RemoteKeySet {
     pub(crate) fn ask(&self, need: Need, now: Now) -> Asked {
         let mut engine = self.shared.lock();
         let Answer { verdict, fetch } = engine.life.ask(need, now);
+        let lost = engine.note_given_up();
         // Made before anything below may return, so that a counted waiter is always taken off again.
         let ticket = (verdict == Verdict::Wait).then(|| self.ticket(&engine));
         let plan = fetch.then(|| engine.plan(now));
         drop(engine);
+        self.shared.tell_given_up(lost);
         // Whoever waits needs the runtime as well: for the time-out.
         let runs = match plan {
             Some(plan) => self.start(plan),
@@ -122,9 +124,12 @@ impl RemoteKeySet {
     pub(crate) fn warm(&self) -> impl Future<Output = ()> + use<> {
         let now = Now::of(&*self.shared.clock);
         let mut engine = self.shared.lock();
-        let plan = engine.life.begin(now).then(|| engine.plan(now));
+        let begun = engine.life.begin(now);
+        let lost = engine.note_given_up();
+        let plan = begun.then(|| engine.plan(now));
         let (number, under_way) = (engine.life.flight(), engine.life.is_fetching());
         drop(engine);
+        self.shared.tell_given_up(lost);
         let runs = plan.is_none_or(|plan| self.start(plan)) && runtime().is_some();
         let mut ended = self.shared.ended.subscribe();
         let limit = self.shared.config.policy.fetch_timeout.saturating_add(Duration::from_secs(1));
@@ -149,11 +154,13 @@ impl RemoteKeySet {
         // Whoever holds the lock is about to see to it.
         let Ok(mut engine) = self.shared.engine.try_lock() else { return };
         let Answer { verdict, fetch } = engine.life.ask(Need::Set, now);
+        let lost = engine.note_given_up();
         if verdict == Verdict::Wait {
             engine.life.stop_waiting();
         }
         let plan = fetch.then(|| engine.plan(now));
         drop(engine);
+        self.shared.tell_given_up(lost);
         if let Some(plan) = plan {
             self.start(plan);
         }
@@ -174,7 +181,7 @@ impl RemoteKeySet {
     fn start(&self, plan: Plan) -> bool {
         let flight = plan.flight;
         let Some(runtime) = runtime() else {
-            self.shared.lock().life.call_off();
+            self.shared.lock().life.call_off(flight);
             // Whoever has joined what will not be asks again.
             self.shared.tell_end(flight);
             return false;
@@ -210,10 +217,22 @@ impl Engine {
     fn reject(&mut self, error: FetchError, now: Now) -> Told {
         let again = self.life.is_failing() && self.last_error.as_ref() == Some(&error);
         self.life.failed(now, roll());
+        self.blame(&error);
+        Err((error, again))
+    }
+
+    /// A fetch that the machine has just given up timed out, though nobody came back to say so.
+    fn note_given_up(&mut self) -> Option<(u64, bool)> {
+        let flight = self.life.take_given_up()?;
+        let again = self.last_error == Some(FetchError::TimedOut);
+        self.blame(&FetchError::TimedOut);
+        Some((flight, again))
+    }
+
+    fn blame(&mut self, error: &FetchError) {
         self.last_error = Some(error.clone());
         // The next attempt asks the metadata again: the address may have moved.
         self.located = None;
-        Err((error, again))
     }
 }
 
@@ -248,6 +267,14 @@ impl Shared {
         match told {
             Ok(refresh) => observe::refreshed(&self.config.issuer, &refresh),
             Err((error, again)) => observe::refresh_failed(&self.config.issuer, &error, again),
+        }
+    }
+
+    /// Not under the lock, as every event.
+    fn tell_given_up(&self, lost: Option<(u64, bool)>) {
+        if let Some((flight, again)) = lost {
+            self.tell_end(flight);
+            observe::refresh_failed(&self.config.issuer, &FetchError::TimedOut, again);
         }
     }
 

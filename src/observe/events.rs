@@ -9,8 +9,12 @@ macro_rules! event {
     };
 }
 
-/// A request was refused by the layer. `looks` is only called when somebody listens.
-pub(crate) fn refused(error: &AuthError, looks: impl FnOnce() -> Looks) {
+/// A request was refused: told once, and not at all where a miswired program was told of already. `looks` is only called
+/// when somebody listens.
+pub(crate) fn refused(error: AuthError, looks: impl FnOnce() -> Looks) -> AuthError {
+    if error.is_told() || error.kind() == AuthErrorKind::Misconfigured {
+        return error;
+    }
     let (kind, reason) = (kind_id(error.kind()), error.reason().id());
     if error.kind() == AuthErrorKind::MissingToken {
         event!(DEBUG, kind, reason, "request refused");
@@ -22,16 +26,18 @@ pub(crate) fn refused(error: &AuthError, looks: impl FnOnce() -> Looks) {
         let (iss, aud, typ, alg, kid) = (cut(iss), cut(aud), cut(typ), cut(alg), cut(kid));
         event!(DEBUG, iss, aud, typ, alg, kid, "token looked like");
     }
+    error.told()
 }
 
 /// A policy said no. The policy is configuration and may be shown; the caller may not.
-pub(crate) fn denied(error: &AuthError, policy: &dyn fmt::Display) {
+pub(crate) fn denied(error: AuthError, policy: &dyn fmt::Display) -> AuthError {
     let reason = error.reason().id();
     if error.kind() == AuthErrorKind::MissingToken {
         event!(DEBUG, reason, %policy, "policy denied");
     } else {
         event!(INFO, reason, %policy, "policy denied");
     }
+    error.told()
 }
 
 /// The program is at fault; the sentence says what was forgotten.

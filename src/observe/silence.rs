@@ -4,9 +4,13 @@ use super::Looks;
 use crate::error::AuthError;
 use std::fmt;
 
-pub(crate) fn refused(_: &AuthError, _: impl FnOnce() -> Looks) {}
+pub(crate) fn refused(error: AuthError, _: impl FnOnce() -> Looks) -> AuthError {
+    error.told()
+}
 
-pub(crate) fn denied(_: &AuthError, _: &dyn fmt::Display) {}
+pub(crate) fn denied(error: AuthError, _: &dyn fmt::Display) -> AuthError {
+    error.told()
+}
 
 pub(crate) fn miswired(_: &AuthError, _: fmt::Arguments<'_>) {}
 

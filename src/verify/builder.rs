@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc, time::Dura
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-/// The set-up of a [`Verifier`]. Nothing fails before [`build`](VerifierBuilder::build), which reports every fault.
+/// The set-up of a [`Verifier`]. Setters do not fail: [`build`](VerifierBuilder::build) reports every fault.
 #[must_use = "a builder does nothing until `build`"]
 pub struct VerifierBuilder<T = ClaimMap> {
     issuers: Vec<Issuer>,
@@ -158,7 +158,8 @@ impl<T> VerifierBuilder<T> {
     }
 
     /// Adds everything that `settings` say; their faults are reported by `build`. An issuer or an audience may come from
-    /// here, from the builder, or from both.
+    /// here, from the builder, or from both; where and how often keys are fetched (`jwks_…`, `danger_allow_http`) is about
+    /// the issuers of the settings only.
     #[cfg(feature = "remote")]
     pub fn settings(mut self, settings: Settings) -> Self {
         let (read, faults) = settings.into_parts();
@@ -168,6 +169,7 @@ impl<T> VerifierBuilder<T> {
         self.issuers.extend(read.issuers);
         self.audiences.extend(read.audiences.iter().map(|audience| audience.as_str().into()));
         self.mapping = read.mapping.or(&self.mapping);
+        self.algorithms = read.algorithms.or(self.algorithms);
         self.strict |= read.strict;
         if let Some(leeway) = read.leeway {
             self.leeway = leeway;
@@ -224,7 +226,11 @@ impl<T> VerifierBuilder<T> {
             faults.push(self.missing.audience.clone().unwrap_or_else(plain));
         }
         for issuer in &self.issuers {
-            faults.extend(issuer.check());
+            faults.extend(issuer.check(self.algorithms.as_deref()));
+            if self.strict && issuer.accepts_typs() {
+                let sentence = "strict takes at+jwt alone: accept_typ would do nothing";
+                faults.push(Fault::new("accept_typ", sentence));
+            }
         }
         let mut seen = BTreeSet::new();
         for identifier in self.issuers.iter().flat_map(|issuer| &issuer.identifiers) {

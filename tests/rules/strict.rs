@@ -38,7 +38,7 @@ async fn strict_typ_is_at_jwt_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn strict_typ_holds_also_where_the_issuers_settings_name_another() {
+async fn strict_typ_leaves_no_other_to_be_named_by_an_issuers_settings() {
     let issuer = TestIssuer::new();
     let builder = || {
         let trusted = issuer.issuer().accept_typ("acme+jwt");
@@ -46,7 +46,10 @@ async fn strict_typ_holds_also_where_the_issuers_settings_name_another() {
     };
     let token = whole(&issuer).typ("acme+jwt").sign();
     assert_eq!(refusal(&builder().build().unwrap(), &token).await, None);
-    assert_eq!(refusal(&builder().strict().build().unwrap(), &token).await, Some(Reason::StrictTyp));
+    let error = builder().strict().build().unwrap_err();
+    assert_eq!(error.faults()[0].setting(), "accept_typ", "a setting that would do nothing");
+    let strict = issuer.verifier().strict().build().unwrap();
+    assert_eq!(refusal(&strict, &token).await, Some(Reason::StrictTyp));
 }
 
 #[tokio::test]
