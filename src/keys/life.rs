@@ -102,10 +102,10 @@ pub(crate) struct Life {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Loaded {
     /// When the fetch was begun: the age counts from here.
-    at: Now,
+    pub(crate) at: Now,
     /// When it was answered: the cool-down counts from here.
     answered: Now,
-    ttl: Duration,
+    pub(crate) ttl: Duration,
     refresh_after: Duration,
 }
 

@@ -32,6 +32,8 @@ mod jwk;
 pub(crate) mod key;
 #[cfg(feature = "remote")]
 pub(crate) mod life;
+#[cfg(all(test, feature = "remote"))]
+mod life_model;
 #[cfg(feature = "remote")]
 pub(crate) mod load;
 #[cfg(feature = "remote")]
