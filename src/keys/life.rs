@@ -242,8 +242,14 @@ impl Life {
     /// A fetch that is not back long after its time-out never comes: the runtime that should drive it stands still.
     fn give_up_overdue(&mut self, now: Now) {
         let limit = self.policy.fetch_timeout.saturating_add(GRACE);
-        if self.in_flight.is_some_and(|flight| since(flight.started, now) >= limit) {
-            self.fail(now, 0.5);
+        let Some(Flight { started, .. }) = self.in_flight else { return };
+        if since(started, now) >= limit {
+            // It failed when it was due, not when somebody noticed: an old failure excuses no stale set.
+            let due = Now {
+                wall: started.wall.saturating_add(limit),
+                monotonic: started.monotonic.saturating_add(limit),
+            };
+            self.fail(due, 0.5);
             self.given_up = Some(self.flights);
         }
     }
