@@ -165,12 +165,17 @@ async fn no_event_shows_a_token_or_more_than_five_short_values() {
     let issuer = TestIssuer::new();
     let verifier = issuer.verifier().build().unwrap();
     let expired = issuer.token().subject(PRIVATE).scope(PRIVATE).expired().sign();
+    // Other tests' threads have no subscriber, and may teach an event's place, while it is first met, that nobody
+    // listens: it is met here first, and then asked again.
+    for _ in 0..3 {
+        assert!(verifier.verify(&expired).await.is_err());
+        tracing::callsite::rebuild_interest_cache();
+    }
     assert!(verifier.verify(&expired).await.is_err());
     let forged = issuer.token().audience("somebody-elses").header("kid", "k\n\u{1b}[31mFORGED LINE").sign();
     assert!(verifier.verify(&forged).await.is_err());
     let long = issuer.token().typ(&"t".repeat(500)).sign();
     assert!(verifier.verify(&long).await.is_err());
-    // Other tests' threads have no subscriber, and may have taught an event's place that nobody listens.
     tracing::callsite::rebuild_interest_cache();
     let good = issuer.token().subject(PRIVATE).sign();
     assert!(verifier.verify(&good).await.is_ok());
