@@ -10,9 +10,10 @@
 use axum::{Router, body::Body, routing::get};
 use http::{Request, header::AUTHORIZATION};
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 use tokio::task::yield_now;
@@ -27,7 +28,7 @@ use tower_bearer::{
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
-    subscriber::DefaultGuard,
+    subscriber::Interest,
 };
 use tracing_subscriber::{
     layer::{Context, Layer, SubscriberExt as _},
@@ -61,13 +62,70 @@ struct Ear {
 /// The longest pause between two attempts.
 const BACK_OFF: Duration = Duration::from_secs(61);
 
+/// Whoever listens on a thread.
+trait Listener {
+    fn wants(&self, metadata: &Metadata<'_>) -> bool;
+    fn hears(&self, event: &Event<'_>);
+}
+
+thread_local! {
+    static LISTENER: RefCell<Option<Arc<dyn Listener>>> = const { RefCell::new(None) };
+}
+
+/// The one subscriber of the whole program: hands each event to its thread's listener.
+///
+/// A subscriber for each test would not do: an event's place asks once whether anybody listens, and where a single
+/// subscriber is known, `tracing` asks the thread that came by first, which may be another test's.
+struct Ears;
+
+/// Before anything that may tell something.
+fn open_ears() {
+    static OPEN: Once = Once::new();
+    OPEN.call_once(|| tracing::subscriber::set_global_default(Registry::default().with(Ears)).unwrap());
+}
+
+fn listener() -> Option<Arc<dyn Listener>> {
+    LISTENER.with_borrow(Clone::clone)
+}
+
+impl<S: Subscriber> Layer<S> for Ears {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        listener().is_some_and(|listener| listener.wants(metadata))
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if let Some(listener) = listener() {
+            listener.hears(event);
+        }
+    }
+}
+
+/// Ends the listening on its thread.
+struct Listening;
+
+impl Listening {
+    fn start(listener: impl Listener + 'static) -> Self {
+        open_ears();
+        LISTENER.set(Some(Arc::new(listener)));
+        Self
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        LISTENER.set(None);
+    }
+}
+
 impl Ear {
     /// Listens on this thread until the guard is dropped.
-    fn listen(up_to: Level) -> (Self, DefaultGuard) {
+    fn listen(up_to: Level) -> (Self, Listening) {
         let ear = Self { up_to, ours: Arc::default(), everything: Arc::default() };
-        let guard = tracing::subscriber::set_default(Registry::default().with(ear.clone()));
-        // Other tests' threads may have taught an event's place that nobody listens.
-        tracing::callsite::rebuild_interest_cache();
+        let guard = Listening::start(ear.clone());
         (ear, guard)
     }
 
@@ -89,12 +147,12 @@ impl Ear {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Ear {
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+impl Listener for Ear {
+    fn wants(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= self.up_to
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn hears(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let mut everything = self.everything.lock().unwrap();
@@ -171,6 +229,7 @@ async fn ok() -> &'static str {
 }
 
 fn routes() -> Router {
+    open_ears();
     Router::new()
         .route("/", get(ok))
         .route("/read", get(ok).route_layer(require(scope("orders:read") & role("clerk"))))
@@ -194,6 +253,7 @@ fn bearer(token: &str) -> Vec<String> {
 }
 
 async fn loaded(issuer: &TestIssuer) -> Verifier {
+    open_ears();
     let verifier = issuer.verifier().build().unwrap();
     assert!(verifier.warm_up().await.is_ready());
     verifier
@@ -480,8 +540,12 @@ struct Curious {
     verifier: Arc<Mutex<Option<Verifier>>>,
 }
 
-impl<S: Subscriber> Layer<S> for Curious {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+impl Listener for Curious {
+    fn wants(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn hears(&self, event: &Event<'_>) {
         if event.metadata().target() == "tower_bearer" {
             let verifier = self.verifier.lock().unwrap().clone();
             assert!(verifier.is_none_or(|verifier| verifier.status().issuers.len() == 1));
@@ -495,7 +559,7 @@ fn whoever_listens_may_look_at_the_status() {
     std::thread::spawn(move || {
         let slot = Arc::new(Mutex::new(None));
         let curious = Curious { verifier: Arc::clone(&slot) };
-        let _guard = tracing::subscriber::set_default(Registry::default().with(curious));
+        let _guard = Listening::start(curious);
         let issuer = TestIssuer::new();
         let verifier = issuer.verifier().build().unwrap();
         *slot.lock().unwrap() = Some(verifier.clone());
