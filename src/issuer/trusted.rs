@@ -1,7 +1,7 @@
 use super::setup::{Issuer, KeySource, has_symmetric};
 #[cfg(feature = "remote")]
 use crate::keys::{
-    Fetch, HttpFetch, RemoteKeySet, discovery, is_https, is_safe_url,
+    HttpFetch, RemoteKeySet, discovery, is_https, is_safe_url,
     load::{Place, RemoteConfig},
 };
 use crate::{
@@ -154,11 +154,11 @@ impl Issuer {
             KeySource::Jwks(url) => Place::Jwks(url.clone()),
             KeySource::Discover(_) => Place::Discover(self.metadata_urls()),
         };
-        let default = || Arc::new(HttpFetch::default()) as Arc<dyn Fetch>;
         let config = RemoteConfig {
             issuer: self.identifiers.first().cloned().unwrap_or_else(|| "".into()),
             place,
-            fetch: self.remote.fetch.clone().unwrap_or_else(default),
+            own_fetch: self.remote.fetch.clone(),
+            http: HttpFetch::default(),
             policy: self.remote.policy.clone(),
             allow_http: self.allow_http,
         };

@@ -90,14 +90,15 @@ impl IssuerStatus {
 
     #[cfg(feature = "remote")]
     fn of_remote(issuer: String, remote: &RemoteKeySet) -> Self {
-        let (freshness, age, keys, error) = remote.look();
-        let state = match freshness {
+        let look = remote.driver().look();
+        let state = match look.freshness {
             Freshness::NeverLoaded => KeyState::NeverLoaded,
             Freshness::Fresh => KeyState::Fresh,
             Freshness::Stale => KeyState::Stale,
             Freshness::Expired => KeyState::Expired,
         };
-        let key_ids = keys.iter().flat_map(|keys| keys.key_ids()).map(str::to_owned).collect();
-        Self { issuer, state, age, key_ids, last_error: error.map(|error| error.to_string()) }
+        let key_ids = look.value.iter().flat_map(|keys| keys.key_ids()).map(str::to_owned).collect();
+        let last_error = look.error.map(|error| error.to_string());
+        Self { issuer, state, age: look.age, key_ids, last_error }
     }
 }

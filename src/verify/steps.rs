@@ -6,8 +6,8 @@ use super::{
 #[cfg(feature = "remote")]
 use crate::keys::{
     RemoteKeySet,
+    driver::{Asked, Snapshot, Ticket},
     life::Need,
-    remote::{Asked, Snapshot, Ticket},
 };
 #[cfg(feature = "remote")]
 use crate::observe;
@@ -126,11 +126,11 @@ impl Core {
             IssuerKeys::Fixed(keys) => Ok(self.judge(case, keys).finally()?),
             #[cfg(feature = "remote")]
             IssuerKeys::Remote(remote) => {
-                let snapshot = remote.fresh(case.now);
+                let snapshot = remote.driver().fresh(case.now);
                 let Some(fresh) = snapshot.as_ref().and_then(|guard| guard.as_ref()) else {
                     return self.ask_for_keys(remote, None, case);
                 };
-                match self.judge(case, &fresh.keys) {
+                match self.judge(case, &fresh.value) {
                     Judged::Missing(reason) => {
                         self.ask_for_keys(remote, Some((Arc::clone(fresh), reason)), case)
                     }
@@ -145,7 +145,7 @@ impl Core {
     fn ask_for_keys(
         &self,
         remote: &RemoteKeySet,
-        mut lacks: Option<(Arc<Snapshot>, Reason)>,
+        mut lacks: Option<(Arc<Snapshot<KeySet>>, Reason)>,
         case: &Case<'_>,
     ) -> Result<(), Stop> {
         // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
@@ -153,7 +153,7 @@ impl Core {
         self.rules.check(&claims, case.issuer, case.now.wall)?;
         loop {
             let need = if lacks.is_some() { Need::MissingKey } else { Need::Set };
-            let snapshot = match remote.ask(need, case.now) {
+            let snapshot = match remote.driver().ask(need, case.now) {
                 Asked::Judge(snapshot) => snapshot,
                 Asked::Wait(ticket) if case.patience == Patience::Waits => return Err(Stop::Wait(ticket)),
                 Asked::Wait(_) => return Err(AuthError::unavailable(Duration::ZERO).into()),
@@ -165,7 +165,7 @@ impl Core {
                 Some((judged, reason)) if Arc::ptr_eq(judged, &snapshot) => return Err((*reason).into()),
                 _ => {}
             }
-            match self.judge(case, &snapshot.keys) {
+            match self.judge(case, &snapshot.value) {
                 Judged::Missing(reason) => lacks = Some((snapshot, reason)),
                 judged => return Ok(judged.finally()?),
             }

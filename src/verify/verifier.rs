@@ -13,7 +13,7 @@ use crate::{
     token::BearerToken,
 };
 #[cfg(feature = "remote")]
-use crate::{issuer::IssuerKeys, keys::remote::Ticket};
+use crate::{issuer::IssuerKeys, keys::driver::Ticket};
 use serde::de::DeserializeOwned;
 use std::{any::Any, fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
@@ -82,26 +82,16 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
 
     #[cfg(feature = "remote")]
     async fn finish(self, token: BearerToken, ticket: Ticket) -> Result<Claims<T>, AuthError> {
-        let (this, bearer) = (&self, &token);
-        let waiting = ticket.limit().hold(async move {
-            let mut ticket = ticket;
-            loop {
-                ticket.ended().await;
-                match this.attempt(bearer, Patience::Waits) {
-                    Ok(claims) => return Ok(claims),
-                    Err(Stop::Refused(error)) => return Err(error),
-                    // That fetch did not have the key, and the budget has another one.
-                    Err(Stop::Wait(next)) => ticket = next,
-                }
+        let (mut limit, mut ticket) = (ticket.limit(), ticket);
+        let result = loop {
+            let in_time = limit.hold(ticket).await;
+            let patience = if in_time { Patience::Waits } else { Patience::Over };
+            match self.attempt(&token, patience) {
+                Ok(claims) => break Ok(claims),
+                Err(Stop::Refused(error)) => break Err(error),
+                // That fetch did not have the key, and the budget has another one.
+                Err(Stop::Wait(next)) => ticket = next,
             }
-        });
-        let result = match waiting.await {
-            Some(result) => result,
-            None => match self.attempt(&token, Patience::Over) {
-                Ok(claims) => Ok(claims),
-                Err(Stop::Refused(error)) => Err(error),
-                Err(Stop::Wait(_)) => Err(AuthError::unavailable(std::time::Duration::ZERO)),
-            },
         };
         result.map_err(|error| observe::refused(error, || looks::of(&token)))
     }
@@ -138,7 +128,7 @@ impl<T> Verifier<T> {
         let mut fetches = Vec::new();
         for issuer in &self.core.issuers {
             if let IssuerKeys::Remote(remote) = &issuer.keys {
-                fetches.push(remote.warm());
+                fetches.push(remote.driver().warm());
             }
         }
         // All of them are under way already; awaiting one after the other costs no time.
