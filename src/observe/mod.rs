@@ -13,6 +13,8 @@
 //! | `keys refreshed` | DEBUG; INFO for the first, for changed key ids and for a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG when the same failure repeats | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
+//! | `tenant resolver failed` | WARN; DEBUG when the same failure repeats | `tenants`, `error` |
+//! | `tenant resolver recovered` | INFO | `tenants` |
 
 #[cfg(feature = "tracing")]
 mod events;
@@ -22,7 +24,7 @@ mod events;
 
 pub(crate) use events::{denied, miswired, plain_http, refused};
 #[cfg(feature = "remote")]
-pub(crate) use events::{refresh_failed, refreshed};
+pub(crate) use events::{refresh_failed, refreshed, resolver_failed, resolver_recovered};
 
 /// What a fetch of keys has changed.
 #[cfg(feature = "remote")]

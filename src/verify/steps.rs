@@ -9,28 +9,26 @@ use crate::keys::{
     driver::{Asked, Snapshot, Ticket},
     life::Need,
 };
-#[cfg(feature = "remote")]
-use crate::observe;
 #[cfg(feature = "testing")]
 use crate::token::BearerToken;
 use crate::{
-    clock::{Clock, Now},
+    clock::Now,
     error::{AuthError, Reason},
-    issuer::{IssuerKeys, TrustedIssuer},
+    issuer::{Chosen, Directory, IssuerKeys, TrustedIssuer},
     json,
     keys::{Algorithm, Key, KeySet, Selection},
     token::Compact,
 };
-use serde_json::{Map, Value};
-use std::sync::Arc;
 #[cfg(feature = "remote")]
-use std::time::Duration;
+use crate::{issuer::tenants::TenantAnswer, observe};
+use serde_json::{Map, Value};
+#[cfg(feature = "remote")]
+use std::{sync::Arc, time::Duration};
 
 /// What does not depend on `T`.
 pub(crate) struct Core {
-    pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) directory: Directory,
     pub(super) rules: Rules,
-    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// Whether a request may still wait.
@@ -90,17 +88,57 @@ pub(super) struct Case<'a> {
 }
 
 impl Core {
-    pub(crate) fn new(issuers: Vec<TrustedIssuer>, rules: Rules, clock: Arc<dyn Clock>) -> Self {
-        Self { issuers, rules, clock }
+    pub(crate) fn new(directory: Directory, rules: Rules) -> Self {
+        Self { directory, rules }
     }
 
     /// The unverified `iss` chooses among the trusted; with one issuer it is not even read before the signature.
-    pub(super) fn choose_issuer(&self, parts: &Parts<'_>) -> Result<&TrustedIssuer, Reason> {
-        if let [only] = self.issuers.as_slice() {
+    pub(super) fn choose_issuer(
+        &self,
+        parts: &Parts<'_>,
+        now: Now,
+        patience: Patience,
+    ) -> Result<Chosen, Stop> {
+        if let Some(only) = self.directory.only() {
             return Ok(only);
         }
         let iss = peek_issuer(&parts.payload)?;
-        self.issuers.iter().find(|issuer| issuer.identifier(&iss).is_some()).ok_or(Reason::IssuerUnknown)
+        match self.directory.find(&iss) {
+            Some(listed) => Ok(listed),
+            None => self.choose_tenant(&iss, parts, now, patience),
+        }
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn choose_tenant(&self, _: &str, _: &Parts<'_>, _: Now, _: Patience) -> Result<Chosen, Stop> {
+        Err(Reason::IssuerUnknown.into())
+    }
+
+    /// A tenant's issuer, if there are tenants: known, or asked for by a token that is right in everything that needs
+    /// no key.
+    #[cfg(feature = "remote")]
+    fn choose_tenant(
+        &self,
+        iss: &str,
+        parts: &Parts<'_>,
+        now: Now,
+        patience: Patience,
+    ) -> Result<Chosen, Stop> {
+        let unknown = || Stop::from(Reason::IssuerUnknown);
+        let tenants = self.directory.tenants.as_ref().ok_or_else(unknown)?;
+        if let Some(word) = tenants.fresh(iss, now) {
+            return word.map(Chosen::Tenant).ok_or_else(unknown);
+        }
+        parts.header.alg().parse::<Algorithm>().map_err(|_| Reason::AlgNotAllowed)?;
+        self.rules.check_before_issuer(&rules::read_claims(&parts.payload)?, now.wall)?;
+        match tenants.ask(iss, now) {
+            TenantAnswer::Issuer(issuer) => Ok(Chosen::Tenant(issuer)),
+            TenantAnswer::Unknown => Err(unknown()),
+            TenantAnswer::Wait(ticket) if patience == Patience::Waits => Err(Stop::Wait(ticket)),
+            TenantAnswer::Wait(_) => Err(AuthError::unavailable(Duration::ZERO).into()),
+            TenantAnswer::Unavailable(after) => Err(AuthError::unavailable(after).into()),
+            TenantAnswer::RuntimeMissing => Err(runtime_missing().into()),
+        }
     }
 
     pub(super) fn check_header(
