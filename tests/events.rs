@@ -13,13 +13,17 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{Arc, Mutex, Once},
+    sync::{
+        Arc, Mutex, Once,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::task::yield_now;
 use tower::ServiceExt as _;
 use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
+    issuer::{Tenant, Tenants},
     keys::Algorithm,
     policy::{authenticated, optional, role, scope},
     require,
@@ -207,7 +211,7 @@ fn vocabulary() -> BTreeMap<String, Documented> {
         let levels = levels.into_iter().filter(|level| words.contains(level.as_str())).collect();
         table.insert(message, Documented { levels, fields: quoted(cells.next().unwrap()) });
     }
-    assert_eq!(table.len(), 7, "the table was not read");
+    assert_eq!(table.len(), 9, "the table was not read");
     table
 }
 
@@ -535,6 +539,37 @@ fn plain_http_is_said_aloud_at_start() {
     is_in_the_vocabulary(&heard);
 }
 
+#[tokio::test]
+async fn a_resolver_that_fails_is_told_once_and_its_recovery_too() {
+    let down = Arc::new(AtomicBool::new(true));
+    let state = Arc::clone(&down);
+    let tenants = Tenants::new("https://id.example.com/{tenant}", move |_: Tenant| {
+        let down = state.load(Ordering::Relaxed);
+        async move { if down { Err("the database is down") } else { Ok(None) } }
+    });
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).build().unwrap();
+    let ask = async |tenant: &str| {
+        let token = TestIssuer::new().token().claim("iss", format!("https://id.example.com/{tenant}")).sign();
+        assert!(verifier.verify(&token).await.is_err());
+    };
+    for (tenant, level) in [("a", Level::WARN), ("b", Level::DEBUG), ("c", Level::DEBUG)] {
+        ask(tenant).await;
+        let heard = ear.only("tenant resolver failed");
+        let error = "transport: the database is down";
+        let expected = [("tenants", "https://id.example.com/{tenant}"), ("error", error)];
+        assert_eq!(heard, event(level, "tenant resolver failed", &expected));
+        is_in_the_vocabulary(&heard);
+    }
+    down.store(false, Ordering::Relaxed);
+    ask("healed").await;
+    let heard = ear.only("tenant resolver recovered");
+    let expected = [("tenants", "https://id.example.com/{tenant}")];
+    assert_eq!(heard, event(Level::INFO, "tenant resolver recovered", &expected));
+    ask("another").await;
+    assert!(ear.all("tenant resolver recovered").is_empty());
+}
+
 /// Asks the verifier how it is whenever something is told: a metrics layer might.
 struct Curious {
     verifier: Arc<Mutex<Option<Verifier>>>,
@@ -683,5 +718,6 @@ async fn no_event_ever_contains_a_token_a_secret_or_the_value_of_a_claim() {
         told.insert(heard.message);
     }
     let missing: Vec<_> = vocabulary().into_keys().filter(|message| !told.contains(message)).collect();
-    assert_eq!(missing, ["plain http allowed"], "the corpus is not what it was");
+    let elsewhere = ["plain http allowed", "tenant resolver failed", "tenant resolver recovered"];
+    assert_eq!(missing, elsewhere, "the corpus is not what it was");
 }

@@ -141,12 +141,10 @@ async fn a_tenant_is_asked_for_once_and_has_keys_of_its_own() {
     assert_eq!(judged(&verifier, &forged).await, "signature_invalid");
     let status = verifier.status();
     assert!(status.issuers.is_empty() && status.is_ready());
-    let mut names: Vec<_> = status.tenants.iter().map(|tenant| (tenant.issuer.as_str(), tenant.state)).collect();
+    let mut names: Vec<_> =
+        status.tenants.iter().map(|tenant| (tenant.issuer.as_str(), tenant.state)).collect();
     names.sort_by_key(|(name, _)| *name);
-    assert_eq!(
-        names,
-        [(acme.identifier(), KeyState::Fresh), (other.identifier(), KeyState::Fresh)]
-    );
+    assert_eq!(names, [(acme.identifier(), KeyState::Fresh), (other.identifier(), KeyState::Fresh)]);
 }
 
 #[tokio::test]
@@ -384,11 +382,17 @@ async fn keys_of_another_place_are_not_handed_on() {
     let moved = Arc::new(Mutex::new(false));
     let (place, transport) = (Arc::clone(&moved), acme.clone());
     let tenants = Tenants::new(TEMPLATE, move |tenant: Tenant| {
-        let at = if *place.lock().unwrap() { "https://new.example.com/jwks" } else { "https://old.example.com/jwks" };
-        let issuer = Issuer::jwks(tenant.issuer(), at).map(|issuer| Some(issuer.fetch(Old(transport.clone()))));
+        let at = if *place.lock().unwrap() {
+            "https://new.example.com/jwks"
+        } else {
+            "https://old.example.com/jwks"
+        };
+        let issuer =
+            Issuer::jwks(tenant.issuer(), at).map(|issuer| Some(issuer.fetch(Old(transport.clone()))));
         async move { issuer }
     });
-    let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(clock.clone()).build().unwrap();
+    let verifier =
+        Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(clock.clone()).build().unwrap();
     assert_eq!(judged(&verifier, &acme.token().sign()).await, "passes");
     *moved.lock().unwrap() = true;
     clock.advance(seconds(601));
@@ -568,7 +572,8 @@ fn faults_of_the_tenants_settings_are_all_named_at_start() {
         .max_tenants(0);
     let error = Verifier::builder().tenants(tenants).audience(AUDIENCE).build().unwrap_err();
     assert_eq!(error.faults().len(), 7, "{error}");
-    let twice = Verifier::builder().tenants(Tenants::new(TEMPLATE, none)).tenants(Tenants::new(TEMPLATE, none));
+    let twice =
+        Verifier::builder().tenants(Tenants::new(TEMPLATE, none)).tenants(Tenants::new(TEMPLATE, none));
     assert_eq!(twice.audience(AUDIENCE).build().unwrap_err().faults().len(), 1);
 }
 
@@ -673,7 +678,9 @@ fn changes_at_once_are_not_lost() {
             scope.spawn(move || {
                 for number in 0..50 {
                     let name = format!("https://issuer.test/{thread}/{number}");
-                    verifier.add_issuer(Issuer::discover(&name).unwrap().fetch(HttpFetch::default())).unwrap();
+                    verifier
+                        .add_issuer(Issuer::discover(&name).unwrap().fetch(HttpFetch::default()))
+                        .unwrap();
                     added.fetch_add(1, Ordering::Relaxed);
                 }
             });

@@ -11,11 +11,6 @@ use std::time::Duration;
 use policy::DEFAULT_TTL;
 pub(crate) use policy::KeyPolicy;
 
-const BACK_OFF_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// A failed attempt excuses a stale set for this long: twice the longest back-off, so that a busy service never waits
-/// for a retry, and an idle one that wakes up tries again before it judges.
-const EXCUSE: Duration = Duration::from_secs(120);
-
 /// How long past its time-out a fetch is still awaited.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -269,7 +264,7 @@ impl Life {
         let (least, most) = self.policy.ttl_bounds;
         let moved = || max_age.map_or(DEFAULT_TTL, |age| age.clamp(least, most));
         let ttl = self.policy.ttl.unwrap_or_else(moved);
-        let refresh_after = ttl.mul_f64(0.8 * jitter(roll));
+        let refresh_after = ttl.mul_f64(self.policy.refresh_at * jitter(roll));
         Loaded { at, answered: at, ttl, refresh_after, head_start: Duration::ZERO }
     }
 
@@ -294,7 +289,8 @@ impl Life {
 
     /// The same life under another policy: the set, its age and the failures stay; a fetch under way does not.
     pub(crate) fn inherit(&self, policy: KeyPolicy) -> Self {
-        let reset = |set: Loaded, ttl: Duration| Loaded { ttl, refresh_after: ttl.mul_f64(0.8), ..set };
+        let after = |ttl: Duration| ttl.mul_f64(policy.refresh_at);
+        let reset = |set: Loaded, ttl: Duration| Loaded { ttl, refresh_after: after(ttl), ..set };
         let set = self.set.map(|set| policy.ttl.map_or(set, |ttl| reset(set, ttl)));
         Self { set, failing: self.failing, ..Self::new(policy) }
     }
@@ -310,7 +306,7 @@ impl Life {
     fn fail(&mut self, now: Now, roll: f64) {
         let started = self.in_flight.take().map_or(now, |flight| flight.started);
         let count = self.failing.map_or(1, |failing| failing.count.saturating_add(1));
-        let (least, most) = BACK_OFF_BOUNDS;
+        let (least, most) = self.policy.back_off;
         let doubled = least.saturating_mul(2u32.saturating_pow((count - 1).min(16)));
         let back_off = doubled.min(most).mul_f64(jitter(roll)).clamp(least, most);
         self.failing = Some(Failing { count, started, ended: now, back_off });
@@ -374,7 +370,7 @@ impl Life {
     /// A refresh that was attempted past the time to live has failed, not long ago.
     fn is_excused(&self, now: Now) -> bool {
         let (Some(set), Some(failing)) = (self.set, self.failing) else { return false };
-        set.age(failing.started) >= set.ttl && since(failing.ended, now) <= EXCUSE
+        set.age(failing.started) >= set.ttl && since(failing.ended, now) <= self.policy.excuse()
     }
 
     fn may_retry(&self, now: Now) -> bool {

@@ -5,8 +5,22 @@ use super::{
     fetch::{Fetch, FetchError, FetchRequest, HttpFetch, MAX_BYTES},
     is_https, is_safe_url,
     life::KeyPolicy,
+    set::MAX_KEYS,
 };
 use std::{sync::Arc, time::Duration};
+
+/// How much of a document is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) bytes: usize,
+    pub(crate) keys: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: MAX_BYTES, keys: MAX_KEYS }
+    }
+}
 
 /// Where and how to fetch.
 pub(crate) struct RemoteConfig {
@@ -16,6 +30,7 @@ pub(crate) struct RemoteConfig {
     pub(crate) own_fetch: Option<Arc<dyn Fetch>>,
     pub(crate) http: HttpFetch,
     pub(crate) policy: KeyPolicy,
+    pub(crate) limits: Limits,
     /// Whether an address may be plain `http` off loopback.
     pub(crate) allow_http: bool,
 }
@@ -44,7 +59,7 @@ impl RemoteConfig {
             (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             _ => false,
         };
-        same_fetch && self.is_same_place(other) && self.policy == other.policy
+        same_fetch && self.is_same_place(other) && self.policy == other.policy && self.limits == other.limits
     }
 }
 
@@ -92,11 +107,11 @@ pub(super) async fn fetch_keys(
         None => Located { url: locate(config).await?, at: now },
     };
     check_address(config, &located.url)?;
-    let request = FetchRequest::new(&located.url, etag);
+    let request = FetchRequest { max_bytes: config.limits.bytes, ..FetchRequest::new(&located.url, etag) };
     let fetched = config.fetch().fetch(&request).await?;
     let (keys, etag) = match fetched.body {
         // A new set without an `ETag` leaves none: the old one names what we hold no more.
-        Some(body) => (Some(read_keys(&body)?), fetched.etag),
+        Some(body) => (Some(read_keys(&body, config.limits)?), fetched.etag),
         None if request.etag.is_some() => (None, fetched.etag.or(request.etag)),
         None => return Err(FetchError::Unusable("no document".into())),
     };
@@ -106,7 +121,9 @@ pub(super) async fn fetch_keys(
 async fn locate(config: &RemoteConfig) -> Result<String, FetchError> {
     match &config.place {
         Place::Jwks(url) => Ok(url.clone()),
-        Place::Discover(urls) => discovery::locate(config.fetch(), &config.issuer, urls).await,
+        Place::Discover(urls) => {
+            discovery::locate(config.fetch(), &config.issuer, urls, config.limits.bytes).await
+        }
     }
 }
 
@@ -122,11 +139,14 @@ fn check_address(config: &RemoteConfig, url: &str) -> Result<(), FetchError> {
     Ok(())
 }
 
-fn read_keys(body: &[u8]) -> Result<KeySet, FetchError> {
-    if body.len() > MAX_BYTES {
+fn read_keys(body: &[u8], limits: Limits) -> Result<KeySet, FetchError> {
+    if body.len() > limits.bytes {
         return Err(FetchError::TooLarge);
     }
     let keys = KeySet::from_json(body).map_err(|error| FetchError::Unusable(error.to_string()))?;
+    if keys.len() + keys.skipped().len() > limits.keys {
+        return Err(FetchError::Unusable(format!("more than {} keys", limits.keys)));
+    }
     // A good set must never be replaced by nothing: the issuer's mistake would lock everyone out.
     if keys.is_empty() { Err(FetchError::Unusable("no usable key in the set".into())) } else { Ok(keys) }
 }
