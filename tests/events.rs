@@ -548,9 +548,11 @@ async fn a_resolver_that_fails_is_told_once_and_its_recovery_too() {
         async move { if down { Err("the database is down") } else { Ok(None) } }
     });
     let (ear, _guard) = Ear::listen(Level::TRACE);
-    let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).build().unwrap();
+    let stranger = TestIssuer::new();
+    let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(stranger.clock());
+    let verifier = verifier.build().unwrap();
     let ask = async |tenant: &str| {
-        let token = TestIssuer::new().token().claim("iss", format!("https://id.example.com/{tenant}")).sign();
+        let token = stranger.token().claim("iss", format!("https://id.example.com/{tenant}")).sign();
         assert!(verifier.verify(&token).await.is_err());
     };
     for (tenant, level) in [("a", Level::WARN), ("b", Level::DEBUG), ("c", Level::DEBUG)] {
