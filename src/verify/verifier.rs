@@ -4,6 +4,8 @@ use super::{
 };
 #[cfg(feature = "remote")]
 use crate::error::ConfigError;
+#[cfg(all(feature = "axum", feature = "remote"))]
+use crate::keys::life::Freshness;
 use crate::{
     claims::{ClaimMap, Claims, Principal},
     clock::Now,
@@ -146,6 +148,22 @@ impl<T> Verifier<T> {
             fetch.await;
         }
         self.status()
+    }
+}
+
+#[cfg(all(feature = "axum", feature = "remote"))]
+impl<T> Verifier<T> {
+    /// Begins a fetch for each issuer whose keys are not fresh, by the rules of [`warm_up`](Self::warm_up), and waits for
+    /// none.
+    pub(crate) fn kick(&self) {
+        for issuer in &self.core.issuers {
+            if let IssuerKeys::Remote(remote) = &issuer.keys
+                && remote.look().0 != Freshness::Fresh
+            {
+                // It is under way without its waiter.
+                drop(remote.warm());
+            }
+        }
     }
 }
 
