@@ -1,7 +1,13 @@
 //! Key sets kept in a directory: what is refused because somebody else could have written it, and what a crash, a full
 //! disk or a second process leaves behind.
 #![cfg(all(unix, feature = "remote"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr
+)]
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -265,6 +271,9 @@ async fn what_is_too_large_is_refused_both_ways() {
     json["document"] = "A".repeat((256 * KIB).div_ceil(3) * 4 + 16).into();
     room.holds(json.to_string());
     assert_eq!(room.load().await, Err(StoreError::TooLarge));
+    (json["document"], json["etag"]) = ("".into(), "x".repeat(16 * KIB).into());
+    room.holds(json.to_string());
+    assert_eq!(room.load().await, Err(StoreError::TooLarge));
 
     let mut large = kept();
     large.document = vec![b' '; 256 * KIB + 1];
@@ -298,7 +307,7 @@ async fn a_save_that_fails_leaves_no_older_set_behind() {
     large.document = vec![b' '; 300 * KIB];
     assert!(room.save(&large).await.is_err());
     assert_eq!(room.load().await, Ok(None), "a withdrawn key could be in there");
-    assert_eq!(room.files(), [PathBuf::new(); 0]);
+    assert_eq!(room.files(), [] as [PathBuf; 0]);
 }
 
 #[tokio::test]

@@ -113,6 +113,9 @@ impl KeptKeys {
             return Err(unusable("of another format version"));
         }
         let form: Form = json::read_typed(json).ok_or_else(malformed)?;
+        if json.len() - form.document.len() > MAX_REST {
+            return Err(StoreError::TooLarge);
+        }
         if form.issuer != issuer {
             return Err(unusable("of another issuer"));
         }
