@@ -46,6 +46,10 @@
 //! | [`authenticate`] | the layer that does all that for each request; 401 |
 //! | [`policy`], [`authorize`] | may this caller do this? [`require`]; 403 |
 //! | [`challenge`] | how a refusal looks: status, `WWW-Authenticate`, body |
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`readiness`] | can tokens be judged? 200 or 503 for a load balancer |"
+)]
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
 //! | [`clock`] | time, which a test turns |
 #![cfg_attr(feature = "testing", doc = "| [`testing`] | an issuer of your own, ready-made claims |")]
@@ -128,7 +132,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `axum` | yes | extractors, `AuthError: IntoResponse` |
+//! | `axum` | yes | extractors, `AuthError: IntoResponse`, `readiness` |
 //! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
 //! | `tracing` | yes | events |
 //! | `aws-lc-rs` | yes | AWS-LC checks signatures, and TLS for `remote`; wants a C compiler |
@@ -162,6 +166,8 @@ pub mod challenge;
 
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "axum")]
+pub mod readiness;
 
 pub mod clock;
 pub mod docs;
