@@ -320,15 +320,13 @@ impl Life {
 
     /// Stale-if-error, never stale-while-revalidate.
     fn judge_stale(&self, now: Now) -> Answer {
-        if self.is_excused(now) {
-            return Answer { verdict: Verdict::Judge, fetch: self.may_retry(now) };
+        // The first attempt past the time to live waits for no back-off.
+        let fetch = self.in_flight.is_none() && (!self.has_failed_stale() || self.may_retry(now));
+        let hung = self.in_flight.is_some_and(|flight| self.is_hung(flight, now));
+        if hung || self.is_excused(now) {
+            return Answer { verdict: Verdict::Judge, fetch };
         }
-        match self.in_flight {
-            Some(flight) if self.is_hung(flight, now) => Answer { verdict: Verdict::Judge, fetch: false },
-            Some(_) => self.wait_or(Verdict::Unavailable(Duration::ZERO), false),
-            // The first attempt past the time to live waits for no back-off.
-            None => self.wait_or(Verdict::Unavailable(Duration::ZERO), true),
-        }
+        self.wait_or(Verdict::Unavailable(Duration::ZERO), self.in_flight.is_none())
     }
 
     /// Nothing may judge: join the fetch, start it, or say when.
@@ -367,10 +365,18 @@ impl Life {
         flight.hung || since(flight.started, now) >= self.policy.max_wait
     }
 
-    /// A refresh that was attempted past the time to live has failed, not long ago.
+    /// The last refresh has failed, not long ago. One that was attempted before the time to live was over excuses until
+    /// its back-off is over twice: a busy service has begun another one by then, and that one has failed or hangs.
     fn is_excused(&self, now: Now) -> bool {
+        let Some(failing) = self.failing else { return false };
+        let before = || failing.back_off.saturating_mul(2).saturating_add(self.policy.max_wait);
+        since(failing.ended, now) <= if self.has_failed_stale() { self.policy.excuse() } else { before() }
+    }
+
+    /// The last refresh that failed was attempted past the time to live.
+    fn has_failed_stale(&self) -> bool {
         let (Some(set), Some(failing)) = (self.set, self.failing) else { return false };
-        set.age(failing.started) >= set.ttl && since(failing.ended, now) <= self.policy.excuse()
+        set.age(failing.started) >= set.ttl
     }
 
     fn may_retry(&self, now: Now) -> bool {
@@ -479,15 +485,27 @@ mod tests {
     fn a_stale_set_judges_once_an_attempt_past_its_time_has_failed() {
         let mut life = loaded_at_zero();
         life.ask(Need::Set, at(590.0));
-        life.failed(at(599.0), MIDDLE);
+        life.failed(at(595.0), MIDDLE);
         assert_eq!(
             life.ask(Need::Set, at(600.0)),
             wait(true),
-            "that attempt was too early, and no back-off counts"
+            "that attempt was long ago, and no back-off counts"
         );
         life.failed(at(600.5), MIDDLE);
         assert_eq!(life.ask(Need::Set, at(600.6)), judge(false));
         assert_eq!(life.ask(Need::Set, at(700.0)), judge(true));
+    }
+
+    #[test]
+    fn a_busy_service_in_an_outage_does_not_wait_where_the_time_to_live_ends() {
+        let mut life = loaded_at_zero();
+        life.ask(Need::Set, at(598.0));
+        life.failed(at(599.5), MIDDLE);
+        assert_eq!(life.ask(Need::Set, at(600.0)), judge(true), "tried at once, whatever the back-off");
+        assert_eq!(life.ask(Need::Set, at(601.9)), judge(false), "it hangs");
+        assert_eq!(life.ask(Need::Set, at(604.9)), judge(false), "it has hung for long");
+        life.failed(at(605.0), MIDDLE);
+        assert_eq!(life.ask(Need::Set, at(605.1)), judge(false), "and has failed past the time to live");
     }
 
     #[test]
