@@ -122,6 +122,8 @@
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
 //! | `keys refreshed` | DEBUG; INFO for the first, a rotation, a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
+//! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
+//! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
 //! | `tenant resolver failed` | WARN; DEBUG while the same failure repeats | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |

@@ -23,8 +23,9 @@ use tokio::task::yield_now;
 use tower::ServiceExt as _;
 use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
+    clock::Clock as _,
     issuer::{Tenant, Tenants},
-    keys::Algorithm,
+    keys::{Algorithm, KeptKeys, KeyStore, StoreError, StoreFuture},
     policy::{authenticated, optional, role, scope},
     require,
     testing::{AUDIENCE, TestIssuer},
@@ -211,7 +212,7 @@ fn vocabulary() -> BTreeMap<String, Documented> {
         let levels = levels.into_iter().filter(|level| words.contains(level.as_str())).collect();
         table.insert(message, Documented { levels, fields: quoted(cells.next().unwrap()) });
     }
-    assert_eq!(table.len(), 9, "the table was not read");
+    assert_eq!(table.len(), 11, "the table was not read");
     table
 }
 
@@ -572,6 +573,59 @@ async fn a_resolver_that_fails_is_told_once_and_its_recovery_too() {
     assert!(ear.all("tenant resolver recovered").is_empty());
 }
 
+/// Has a set of half an hour ago, and no room for another.
+struct FullStore {
+    document: String,
+    fetched_at: Duration,
+}
+
+impl KeyStore for FullStore {
+    fn load<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, Option<KeptKeys>> {
+        let uri = format!("{issuer}/jwks");
+        let kept = KeptKeys::new(issuer, uri, self.document.clone(), self.fetched_at);
+        Box::pin(async { Ok(Some(kept)) })
+    }
+
+    fn save<'a>(&'a self, _: &'a str, _: &'a KeptKeys) -> StoreFuture<'a, ()> {
+        Box::pin(async { Err(StoreError::Failed("no space left".into())) })
+    }
+
+    fn forget<'a>(&'a self, _: &'a str) -> StoreFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn keys_of_an_earlier_process_are_told_and_so_is_a_store_that_fails() {
+    open_ears();
+    let issuer = TestIssuer::new();
+    let fetched_at = issuer.clock().wall();
+    issuer.clock().advance(Duration::from_secs(1800));
+    let store = FullStore { document: issuer.jwks().to_string(), fetched_at };
+    let verifier = Verifier::builder().issuer(issuer.issuer().key_store(store)).audience(AUDIENCE);
+    let verifier = verifier.clock(issuer.clock()).build().unwrap();
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    assert!(verifier.verify(&issuer.token().sign()).await.is_ok());
+    settle().await;
+    let heard = ear.take();
+    let expected = [
+        event(
+            Level::INFO,
+            "keys recalled",
+            &[("issuer", "https://issuer.test"), ("keys", "1"), ("age", "1800")],
+        ),
+        event(
+            Level::WARN,
+            "key store failed",
+            &[("issuer", "https://issuer.test"), ("error", "store failed: no space left")],
+        ),
+    ];
+    for expected in expected {
+        assert!(heard.contains(&expected), "{heard:?}");
+        is_in_the_vocabulary(&expected);
+    }
+}
+
 /// Asks the verifier how it is whenever something is told: a metrics layer might.
 struct Curious {
     verifier: Arc<Mutex<Option<Verifier>>>,
@@ -720,6 +774,12 @@ async fn no_event_ever_contains_a_token_a_secret_or_the_value_of_a_claim() {
         told.insert(heard.message);
     }
     let missing: Vec<_> = vocabulary().into_keys().filter(|message| !told.contains(message)).collect();
-    let elsewhere = ["plain http allowed", "tenant resolver failed", "tenant resolver recovered"];
+    let elsewhere = [
+        "key store failed",
+        "keys recalled",
+        "plain http allowed",
+        "tenant resolver failed",
+        "tenant resolver recovered",
+    ];
     assert_eq!(missing, elsewhere, "the corpus is not what it was");
 }

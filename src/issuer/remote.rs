@@ -1,7 +1,7 @@
 use super::setup::{Issuer, KeySource, check_identifier};
 use crate::{
     error::{ConfigError, Fault},
-    keys::{Fetch, life::KeyPolicy, load::Limits},
+    keys::{Fetch, KeyStore, life::KeyPolicy, load::Limits},
 };
 use http::Uri;
 use std::{sync::Arc, time::Duration};
@@ -12,6 +12,7 @@ pub(crate) struct Remote {
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
     pub(crate) policy: KeyPolicy,
     pub(crate) limits: Limits,
+    pub(crate) store: Option<Arc<dyn KeyStore>>,
 }
 
 /// Issuers whose keys are fetched.
@@ -59,6 +60,20 @@ impl Issuer {
     pub fn fetch(mut self, fetch: impl Fetch) -> Self {
         self.needs_fetching("fetch");
         self.remote.fetch = Some(Arc::new(fetch));
+        self
+    }
+
+    /// Keeps the last good key set there, for a start while the issuer is down. Its age counts from the fetch, across restarts, and is
+    /// held to [`max_stale`](Issuer::max_stale) as if the process had never ended. Default: nothing is kept.
+    ///
+    /// Whoever can write to the store can make any token until the issuer answers again; see
+    /// [`FileStore`](crate::keys::FileStore).
+    pub fn key_store(mut self, store: impl KeyStore) -> Self {
+        self.needs_fetching("key_store");
+        if let Some(Err(error)) = self.identifiers.first().map(|issuer| store.check(issuer)) {
+            self.faults.push(Fault::new("key_store", error.to_string()));
+        }
+        self.remote.store = Some(Arc::new(store));
         self
     }
 

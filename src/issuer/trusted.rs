@@ -203,6 +203,7 @@ impl Issuer {
             http: HttpFetch::default(),
             policy: self.remote.policy.clone(),
             limits: self.remote.limits,
+            store: self.remote.store.clone(),
             allow_http: self.allow_http,
         };
         let clock = Arc::clone(clock);
