@@ -2,27 +2,75 @@
 
 use super::{
     KeySet, discovery,
-    fetch::{Fetch, FetchError, FetchRequest, MAX_BYTES},
+    fetch::{Fetch, FetchError, FetchRequest, HttpFetch, MAX_BYTES},
     is_https, is_safe_url,
     life::KeyPolicy,
+    set::MAX_KEYS,
+    store::{KeptKeys, KeyStore},
 };
 use std::{sync::Arc, time::Duration};
+
+/// How much of a document is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) bytes: usize,
+    pub(crate) keys: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: MAX_BYTES, keys: MAX_KEYS }
+    }
+}
 
 /// Where and how to fetch.
 pub(crate) struct RemoteConfig {
     pub(crate) issuer: Arc<str>,
     pub(crate) place: Place,
-    pub(crate) fetch: Arc<dyn Fetch>,
+    /// The user's own; `None` for [`HttpFetch`].
+    pub(crate) own_fetch: Option<Arc<dyn Fetch>>,
+    pub(crate) http: HttpFetch,
     pub(crate) policy: KeyPolicy,
+    pub(crate) limits: Limits,
+    /// Where the last good set outlives this process.
+    pub(crate) store: Option<Arc<dyn KeyStore>>,
     /// Whether an address may be plain `http` off loopback.
     pub(crate) allow_http: bool,
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Place {
     /// Metadata at the first of these that has some.
     Discover(Vec<String>),
     /// The key set itself.
     Jwks(String),
+}
+
+impl RemoteConfig {
+    fn fetch(&self) -> &dyn Fetch {
+        self.own_fetch.as_deref().unwrap_or(&self.http)
+    }
+
+    /// Whether a set fetched under the one is a set fetched under the other.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.place == other.place && self.allow_http == other.allow_http
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        is_same_arc(&self.own_fetch, &other.own_fetch)
+            && is_same_arc(&self.store, &other.store)
+            && self.is_same_place(other)
+            && self.policy == other.policy
+            && self.limits == other.limits
+    }
+}
+
+fn is_same_arc<T: ?Sized>(ours: &Option<Arc<T>>, theirs: &Option<Arc<T>>) -> bool {
+    match (ours, theirs) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+        _ => false,
+    }
 }
 
 impl Place {
@@ -34,68 +82,115 @@ impl Place {
     }
 }
 
+/// What one fetch leaves for the next.
+#[derive(Clone, Default)]
+pub(crate) struct Trace {
+    located: Option<Located>,
+    etag: Option<String>,
+    /// The document, where a store wants it.
+    document: Option<Arc<[u8]>>,
+}
+
 /// A key set's address out of the metadata.
 #[derive(Clone)]
-pub(super) struct Located {
-    pub(super) url: String,
-    pub(super) at: Duration,
+struct Located {
+    url: String,
+    /// Monotonic time of the search.
+    at: Duration,
 }
 
-/// What one fetch needs to know of the last one.
-pub(super) struct Plan {
-    pub(super) flight: u64,
-    /// Monotonic time of its begin.
-    pub(super) at: Duration,
-    pub(super) located: Option<Located>,
-    pub(super) etag: Option<String>,
-}
+/// How long a discovered address of a key set is used before the metadata is read again.
+const RELOCATE_AFTER: Duration = Duration::from_secs(3600);
 
-/// What one fetch brought.
-pub(super) struct Outcome {
-    /// `None` for "not modified".
-    pub(super) keys: Option<KeySet>,
-    pub(super) located: Option<Located>,
-    pub(super) etag: Option<String>,
-    pub(super) max_age: Option<Duration>,
-}
+/// A fetch's result: the set (`None` for "not modified"), what the next one needs, and `max-age`.
+pub(super) type FetchedKeys = (Option<KeySet>, Trace, Option<Duration>);
 
-/// Runs the fetch; the caller bounds its time.
-pub(super) async fn fetch_keys(config: &RemoteConfig, plan: Plan) -> Result<Outcome, FetchError> {
-    let now = plan.at;
-    let (url, located) = match (&config.place, plan.located) {
-        (Place::Jwks(url), _) => (url.clone(), Some(Located { url: url.clone(), at: now })),
-        (Place::Discover(_), Some(located)) => (located.url.clone(), Some(located)),
-        (Place::Discover(urls), None) => {
-            let url = discovery::locate(&*config.fetch, &config.issuer, urls).await?;
-            (url.clone(), Some(Located { url, at: now }))
-        }
+/// Runs the fetch; the caller bounds its time. `now` is monotonic.
+pub(super) async fn fetch_keys(
+    config: &RemoteConfig,
+    trace: Trace,
+    now: Duration,
+) -> Result<FetchedKeys, FetchError> {
+    let known = trace.located.filter(|located| now.saturating_sub(located.at) < RELOCATE_AFTER);
+    // The old set's `ETag` means nothing at an address that is looked up anew.
+    let etag = trace.etag.filter(|_| known.is_some());
+    let located = match known {
+        Some(located) => located,
+        None => Located { url: locate(config).await?, at: now },
     };
-    if !is_safe_url(&url, config.allow_http) {
+    check_address(config, &located.url)?;
+    let request = FetchRequest { max_bytes: config.limits.bytes, ..FetchRequest::new(&located.url, etag) };
+    let fetched = config.fetch().fetch(&request).await?;
+    let located = Some(located);
+    let (keys, trace) = match fetched.body {
+        // A new set without an `ETag` leaves none: the old one names what we hold no more.
+        Some(body) => {
+            let keys = read_keys(&body, config.limits)?;
+            let document = config.store.is_some().then(|| body.into());
+            (Some(keys), Trace { located, etag: fetched.etag, document })
+        }
+        None if request.etag.is_some() => {
+            let etag = fetched.etag.or(request.etag);
+            (None, Trace { located, etag, document: trace.document })
+        }
+        None => return Err(FetchError::Unusable("no document".into())),
+    };
+    Ok((keys, trace, fetched.max_age))
+}
+
+async fn locate(config: &RemoteConfig) -> Result<String, FetchError> {
+    match &config.place {
+        Place::Jwks(url) => Ok(url.clone()),
+        Place::Discover(urls) => {
+            discovery::locate(config.fetch(), &config.issuer, urls, config.limits.bytes).await
+        }
+    }
+}
+
+fn check_address(config: &RemoteConfig, url: &str) -> Result<(), FetchError> {
+    if !is_safe_url(url, config.allow_http) {
         return Err(FetchError::Unusable("jwks_uri is neither https nor loopback".into()));
     }
     // Metadata that came over https has no business pointing into this machine.
-    let downgraded = config.place.is_https() && !is_https(&url);
+    let downgraded = config.place.is_https() && !is_https(url);
     if downgraded && !config.allow_http {
         return Err(FetchError::Unusable("jwks_uri leaves https".into()));
     }
-    let request = FetchRequest::new(&url, plan.etag);
-    let fetched = config.fetch.fetch(&request).await?;
-    let max_age = fetched.max_age;
-    match fetched.body {
-        // A new set without an `ETag` leaves none: the old one names what we hold no more.
-        Some(body) => Ok(Outcome { keys: Some(read_keys(&body)?), located, etag: fetched.etag, max_age }),
-        None if request.etag.is_some() => {
-            Ok(Outcome { keys: None, located, etag: fetched.etag.or(request.etag), max_age })
-        }
-        None => Err(FetchError::Unusable("no document".into())),
-    }
+    Ok(())
 }
 
-fn read_keys(body: &[u8]) -> Result<KeySet, FetchError> {
-    if body.len() > MAX_BYTES {
+/// A set that was kept, if it could have been fetched: from this issuer, from an address that is one of ours, and with a
+/// usable key.
+pub(super) fn read_kept(config: &RemoteConfig, kept: &KeptKeys) -> Result<(KeySet, Trace), FetchError> {
+    let unusable = |words: &str| FetchError::Unusable(words.to_owned());
+    if kept.issuer != *config.issuer {
+        return Err(unusable("the kept set is another issuer's"));
+    }
+    if matches!(&config.place, Place::Jwks(url) if *url != kept.jwks_uri) {
+        return Err(unusable("the kept set is from another address"));
+    }
+    check_address(config, &kept.jwks_uri)?;
+    let keys = read_keys(&kept.document, config.limits)?;
+    // Where the set is now, and whether it has changed, the first fetch finds out by itself.
+    Ok((keys, Trace::default()))
+}
+
+/// What there is to keep of a good fetch.
+pub(super) fn to_keep(config: &RemoteConfig, trace: &Trace, fetched_at: Duration) -> Option<KeptKeys> {
+    let (located, document) = (trace.located.as_ref()?, trace.document.as_ref()?);
+    let mut kept = KeptKeys::new(&*config.issuer, &*located.url, document.to_vec(), fetched_at);
+    kept.etag.clone_from(&trace.etag);
+    Some(kept)
+}
+
+fn read_keys(body: &[u8], limits: Limits) -> Result<KeySet, FetchError> {
+    if body.len() > limits.bytes {
         return Err(FetchError::TooLarge);
     }
     let keys = KeySet::from_json(body).map_err(|error| FetchError::Unusable(error.to_string()))?;
+    if keys.len() + keys.skipped().len() > limits.keys {
+        return Err(FetchError::Unusable(format!("more than {} keys", limits.keys)));
+    }
     // A good set must never be replaced by nothing: the issuer's mistake would lock everyone out.
     if keys.is_empty() { Err(FetchError::Unusable("no usable key in the set".into())) } else { Ok(keys) }
 }

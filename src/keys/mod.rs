@@ -25,6 +25,8 @@
 mod algorithm;
 #[cfg(feature = "remote")]
 pub(crate) mod discovery;
+#[cfg(feature = "remote")]
+pub(crate) mod driver;
 mod error;
 #[cfg(feature = "remote")]
 pub(crate) mod fetch;
@@ -39,6 +41,8 @@ pub(crate) mod load;
 #[cfg(feature = "remote")]
 pub(crate) mod remote;
 mod set;
+#[cfg(feature = "remote")]
+pub(crate) mod store;
 #[cfg(feature = "remote")]
 mod url;
 
@@ -55,4 +59,8 @@ pub(crate) use url::{is_https, is_safe_url};
 pub use {
     fetch::{Fetch, FetchError, FetchFuture, FetchRequest, Fetched, HttpFetch},
     remote::RemoteKeySet,
+    store::{KeptKeys, KeyStore, StoreError, StoreFuture},
 };
+
+#[cfg(all(unix, feature = "remote"))]
+pub use store::FileStore;

@@ -1,6 +1,8 @@
 use super::Looks;
 use crate::error::{AuthError, AuthErrorKind};
 use std::fmt;
+#[cfg(feature = "remote")]
+use std::time::Duration;
 use tracing::{Level, enabled};
 
 macro_rules! event {
@@ -66,6 +68,32 @@ pub(crate) fn refresh_failed(issuer: &str, error: &dyn fmt::Display, again: bool
     } else {
         event!(WARN, issuer, %error, "key refresh failed");
     }
+}
+
+/// Keys that an earlier process had fetched that long ago.
+#[cfg(feature = "remote")]
+pub(crate) fn keys_recalled(issuer: &str, keys: usize, age: Duration) {
+    event!(INFO, issuer, keys, age = age.as_secs(), "keys recalled");
+}
+
+#[cfg(feature = "remote")]
+pub(crate) fn store_failed(issuer: &str, error: &dyn fmt::Display) {
+    event!(WARN, issuer, %error, "key store failed");
+}
+
+/// The resolver is one for all tenants: `tenants` is their template, and no tenant is named.
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_failed(tenants: &str, error: &dyn fmt::Display, again: bool) {
+    if again {
+        event!(DEBUG, tenants, %error, "tenant resolver failed");
+    } else {
+        event!(WARN, tenants, %error, "tenant resolver failed");
+    }
+}
+
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_recovered(tenants: &str) {
+    event!(INFO, tenants, "tenant resolver recovered");
 }
 
 fn kind_id(kind: AuthErrorKind) -> &'static str {

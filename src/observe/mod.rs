@@ -12,7 +12,11 @@
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
 //! | `keys refreshed` | DEBUG; INFO for the first, for changed key ids and for a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG when the same failure repeats | `issuer`, `error` |
+//! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
+//! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
+//! | `tenant resolver failed` | WARN; DEBUG when the same failure repeats | `tenants`, `error` |
+//! | `tenant resolver recovered` | INFO | `tenants` |
 
 #[cfg(feature = "tracing")]
 mod events;
@@ -22,7 +26,9 @@ mod events;
 
 pub(crate) use events::{denied, miswired, plain_http, refused};
 #[cfg(feature = "remote")]
-pub(crate) use events::{refresh_failed, refreshed};
+pub(crate) use events::{
+    keys_recalled, refresh_failed, refreshed, resolver_failed, resolver_recovered, store_failed,
+};
 
 /// What a fetch of keys has changed.
 #[cfg(feature = "remote")]

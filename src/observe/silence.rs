@@ -3,6 +3,8 @@
 use super::Looks;
 use crate::error::AuthError;
 use std::fmt;
+#[cfg(feature = "remote")]
+use std::time::Duration;
 
 pub(crate) fn refused(error: AuthError, _: impl FnOnce() -> Looks) -> AuthError {
     error.told()
@@ -21,3 +23,15 @@ pub(crate) fn refreshed(_: &str, _: &super::Refresh) {}
 
 #[cfg(feature = "remote")]
 pub(crate) fn refresh_failed(_: &str, _: &dyn fmt::Display, _: bool) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_failed(_: &str, _: &dyn fmt::Display, _: bool) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_recovered(_: &str) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn keys_recalled(_: &str, _: usize, _: Duration) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn store_failed(_: &str, _: &dyn fmt::Display) {}

@@ -1,14 +1,16 @@
-use crate::issuer::{IssuerKeys, TrustedIssuer};
+use crate::issuer::{Directory, IssuerKeys, TrustedIssuer};
 #[cfg(feature = "remote")]
 use crate::keys::{RemoteKeySet, life::Freshness};
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// What is known of each issuer's keys: for a readiness handler and for people.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
-    /// One for each trusted issuer, in the order of the set-up.
+    /// One for each listed issuer, in the order of the set-up.
     pub issuers: Vec<IssuerStatus>,
+    /// One for each tenant that is known at this moment, in no order; many, where there are many.
+    pub tenants: Vec<IssuerStatus>,
 }
 
 /// One issuer's keys.
@@ -56,14 +58,21 @@ impl fmt::Display for KeyState {
 }
 
 impl Status {
-    /// Whether tokens can be judged at all: at least one issuer's keys are usable. One issuer's outage should not take
-    /// a service of many issuers out of rotation.
+    /// Whether tokens can be judged at all: at least one issuer's keys are usable, or none is listed and tenants are found
+    /// as they come. One issuer's outage should not take a service of many issuers out of rotation.
     pub fn is_ready(&self) -> bool {
-        self.issuers.iter().any(IssuerStatus::is_usable)
+        self.issuers.is_empty() || self.issuers.iter().chain(&self.tenants).any(IssuerStatus::is_usable)
     }
 
-    pub(crate) fn of(issuers: &[TrustedIssuer]) -> Self {
-        Self { issuers: issuers.iter().map(IssuerStatus::of).collect() }
+    pub(crate) fn of(directory: &Directory) -> Self {
+        let of = |issuers: Vec<Arc<TrustedIssuer>>| {
+            issuers.iter().map(|issuer| IssuerStatus::of(issuer)).collect()
+        };
+        #[cfg(feature = "remote")]
+        let tenants = directory.tenants.as_ref().map(|tenants| of(tenants.issuers())).unwrap_or_default();
+        #[cfg(not(feature = "remote"))]
+        let tenants = Vec::new();
+        Self { issuers: of(directory.issuers()), tenants }
     }
 }
 
@@ -90,14 +99,15 @@ impl IssuerStatus {
 
     #[cfg(feature = "remote")]
     fn of_remote(issuer: String, remote: &RemoteKeySet) -> Self {
-        let (freshness, age, keys, error) = remote.look();
-        let state = match freshness {
+        let look = remote.driver().look();
+        let state = match look.freshness {
             Freshness::NeverLoaded => KeyState::NeverLoaded,
             Freshness::Fresh => KeyState::Fresh,
             Freshness::Stale => KeyState::Stale,
             Freshness::Expired => KeyState::Expired,
         };
-        let key_ids = keys.iter().flat_map(|keys| keys.key_ids()).map(str::to_owned).collect();
-        Self { issuer, state, age, key_ids, last_error: error.map(|error| error.to_string()) }
+        let key_ids = look.value.iter().flat_map(|keys| keys.key_ids()).map(str::to_owned).collect();
+        let last_error = look.error.map(|error| error.to_string());
+        Self { issuer, state, age: look.age, key_ids, last_error }
     }
 }
