@@ -1,5 +1,5 @@
-//! What went wrong elsewhere, by the lines of the field notes: "Tokens", "HTTP", and "Cache" as far as there is
-//! anything to remember. Each test says whose lesson it is; the rules themselves are in `tests/rules`.
+//! What went wrong elsewhere, by the lines of the field notes: "Keys", "Tokens", "HTTP", and "Cache" as far as
+//! there is anything to remember. Each test says whose lesson it is; the rules themselves are in `tests/rules`.
 
 #![cfg(all(feature = "axum", feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 #![allow(
@@ -71,6 +71,9 @@ async fn ok() -> &'static str {
 fn app(issuer: &TestIssuer) -> Router {
     Router::new().route("/", get(ok)).layer(AuthenticateLayer::new(verifier(issuer)))
 }
+
+#[path = "field/keys.rs"]
+mod keys;
 
 mod tokens {
     use super::*;

@@ -21,7 +21,11 @@ use std::{
     task::{Context, Poll, Waker},
     time::Duration,
 };
-use tokio::{runtime::Builder, task::yield_now, time::Instant};
+use tokio::{
+    runtime::Builder,
+    task::{unconstrained, yield_now},
+    time::Instant,
+};
 use tower_bearer::{
     AuthError, Claims, Issuer, Verifier,
     clock::Clock as _,
@@ -124,6 +128,13 @@ struct Attempt {
     /// Requests have waited for it as long as anybody may.
     waited_out: bool,
     end: End,
+}
+
+impl Attempt {
+    fn is_good_and_prompt(&self) -> bool {
+        // Whoever waits hears of it a step later.
+        matches!(&self.end, End::Good(set) if set.answered.since(self.began) <= PROMPT + STEP)
+    }
 }
 
 #[derive(Debug)]
@@ -232,6 +243,26 @@ impl Record {
         }
     }
 
+    /// By the monotonic clock.
+    fn moment(&self, edge: Edge) -> Option<Duration> {
+        let after_load = |time: &dyn Fn(&Set) -> Duration| self.set().map(|set| set.at.monotonic + time(set));
+        match edge {
+            Edge::RefreshAhead => after_load(&|set| set.ttl * 80 / 100),
+            Edge::TimeToLive => after_load(&|set| set.ttl),
+            Edge::Expiry => after_load(&|set| set.ttl + MAX_STALE),
+            Edge::CoolDown => self.set().map(|set| set.answered.monotonic + COOLDOWN),
+            Edge::BackOff => {
+                let count = self.failures().count();
+                self.failures().next().map(|(_, ended)| ended.monotonic + back_off(count))
+            }
+        }
+    }
+
+    /// A fresh set that is old enough is refreshed ahead, whoever comes.
+    fn may_refresh(&self, now: Now) -> bool {
+        self.set().is_some_and(|set| now.since(set.at) + ROUNDING >= set.ttl * 72 / 100)
+    }
+
     /// `good` is `None` for a failure.
     fn end(&mut self, number: usize, good: Option<Set>, now: Now) {
         self.alive.remove(&number);
@@ -254,9 +285,7 @@ impl Record {
         let backs_off = self.failures().next().is_some_and(|(_, ended)| now.since(ended) < longest);
         let answered = self.attempts.iter().all(|attempt| match &attempt.end {
             End::Open => !attempt.waited_out && now.since(attempt.began) < PROMPT,
-            End::Good(set) => {
-                set.answered.monotonic < since || set.answered.since(attempt.began) <= PROMPT + STEP
-            }
+            End::Good(set) => set.answered.monotonic < since || attempt.is_good_and_prompt(),
             End::Bad(ended) => ended.monotonic < since,
         });
         long_ago && !backs_off && answered
@@ -656,25 +685,10 @@ impl World {
     }
 
     async fn tick_to(&mut self, edge: Edge, beside: i64) {
-        let side = self.origin.lock();
-        let (record, now) = (&side.record, self.now());
-        let after_load =
-            |time: &dyn Fn(&Set) -> Duration| record.set().map(|set| set.at.monotonic + time(set));
-        let moment = match edge {
-            Edge::RefreshAhead => after_load(&|set| set.ttl * 80 / 100),
-            Edge::TimeToLive => after_load(&|set| set.ttl),
-            Edge::Expiry => after_load(&|set| set.ttl + MAX_STALE),
-            Edge::CoolDown => record.set().map(|set| set.answered.monotonic + COOLDOWN),
-            Edge::BackOff => {
-                let count = record.failures().count();
-                record.failures().next().map(|(_, ended)| ended.monotonic + back_off(count))
-            }
-        };
-        drop(side);
+        let moment = self.origin.lock().record.moment(edge).unwrap_or_default();
         let by = Duration::from_millis(beside.unsigned_abs());
-        let moment = moment.unwrap_or_default();
         let moment = if beside < 0 { moment.saturating_sub(by) } else { moment + by };
-        self.tick(moment.saturating_sub(now.monotonic)).await;
+        self.tick(moment.saturating_sub(self.now().monotonic)).await;
     }
 
     async fn request(&mut self, key: usize) {
@@ -698,7 +712,9 @@ impl World {
         let attempt =
             if side.record.in_flight().is_some() { attempts.checked_sub(1) } else { Some(attempts) };
         drop(side);
-        let mut verification: Verification = Box::pin(self.verifier.verify(&ring().tokens[key]));
+        // Hundreds are polled in one go here, which tokio takes for one greedy task.
+        let verification = unconstrained(self.verifier.verify(&ring().tokens[key]));
+        let mut verification: Verification = Box::pin(verification);
         match poll(&mut verification) {
             Poll::Ready(result) => {
                 let passed = result.is_ok();
@@ -726,9 +742,8 @@ impl World {
             attempt.waited_out = true;
         }
         // The promise is that of an issuer that answers, which it may have ceased to do meanwhile.
-        let answered = side.record.attempts.iter().skip(waiter.attempt.unwrap_or(0)).all(|attempt| {
-            matches!(&attempt.end, End::Good(set) if set.answered.since(attempt.began) <= PROMPT + STEP)
-        });
+        let answered =
+            side.record.attempts.iter().skip(waiter.attempt.unwrap_or(0)).all(Attempt::is_good_and_prompt);
         drop(side);
         if waiter.promised && answered {
             self.tally.promised += 1;
@@ -746,7 +761,7 @@ impl World {
         let mut since = since.peekable();
         // One that was begun and has not run yet is none that answers, either.
         let begun = since.peek().is_none();
-        let unwell = since.any(|attempt| !matches!(attempt.end, End::Good(_)));
+        let unwell = since.any(|attempt| !attempt.is_good_and_prompt());
         let ailing = full || unwell || begun || side.record.failures().next().is_some();
         Excuse { ailing }
     }
@@ -794,11 +809,9 @@ impl World {
     /// It is told so at once, whatever the issuer does, and begins nothing.
     async fn bad_request(&mut self) {
         self.settle().await;
-        let (now, side) = (self.now(), self.origin.lock());
-        let before = side.record.attempts.len();
-        // A fresh set that is old enough is refreshed ahead, whoever comes.
-        let due = side.record.set().is_some_and(|set| now.since(set.at) + ROUNDING >= set.ttl * 72 / 100);
-        drop(side);
+        let now = self.now();
+        let seen = |record: &Record| (record.attempts.len(), record.may_refresh(now));
+        let (before, due) = seen(&self.origin.lock().record);
         let result = self.verifier.verify(&ring().bad).now_or_never();
         let reason = result.map(|result| result.err().map(|error| error.reason().id()));
         assert_eq!(reason, Some(Some("exp_past")));

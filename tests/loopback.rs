@@ -238,12 +238,15 @@ async fn fifty_thousand_random_key_ids_cause_no_more_fetches_than_the_budget_and
     assert!((2..=budget).contains(&fetches), "{fetches} fetches, and the budget is {budget}");
 }
 
+/// What makes a token bad.
+type Spoil = fn(TestToken) -> TestToken;
+
 #[tokio::test]
 async fn a_flood_of_tokens_that_are_bad_in_any_other_way_causes_no_fetch() {
     let keys = Keys::new();
     let api = api(keys.loaded().await);
     let mut dice = Dice(7518);
-    let kinds: [(&str, fn(TestToken) -> TestToken); 12] = [
+    let kinds: [(&str, Spoil); 12] = [
         ("exp_past", |token| token.expired()),
         ("exp_missing", |token| token.without("exp")),
         ("aud_mismatch", |token| token.audience("https://other.test")),

@@ -389,7 +389,7 @@ async fn in_a_day_of_rotations_an_outage_and_thefts_no_good_request_is_refused()
         world.line.is(mood_at(now));
         if is_rotation(now) {
             diary.tally.rotations += 1;
-            if diary.tally.rotations % 2 == 0 {
+            if diary.tally.rotations.is_multiple_of(2) {
                 surprise = true;
             } else {
                 ring.next = Some((world.issuer.publish(), now + TTL + 60));
