@@ -84,6 +84,18 @@ pub(crate) enum Freshness {
     Expired,
 }
 
+impl Freshness {
+    /// Its name, as the operator reads it.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::NeverLoaded => "never_loaded",
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Life {
     policy: KeyPolicy,

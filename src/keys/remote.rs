@@ -1,9 +1,11 @@
 //! Drives the key life: one detached fetch at a time, lock-free reads of the set, waiters that cannot wedge it.
 
+mod look;
+
 use super::{
     KeySet,
     fetch::FetchError,
-    life::{Answer, Freshness, Life, Loaded, Need, Verdict},
+    life::{Answer, Life, Loaded, Need, Verdict},
     load::{Located, Outcome, Plan, RemoteConfig, fetch_keys},
 };
 use crate::{
@@ -141,15 +143,6 @@ impl RemoteKeySet {
         }
     }
 
-    /// What there is to see from outside.
-    pub(crate) fn look(&self) -> (Freshness, Option<Duration>, Option<Arc<KeySet>>, Option<FetchError>) {
-        let now = Now::of(&*self.shared.clock);
-        let engine = self.shared.lock();
-        let age = engine.life.loaded().map(|loaded| loaded.age(now));
-        let keys = self.shared.snapshot.load().as_ref().map(|snapshot| Arc::clone(&snapshot.keys));
-        (engine.life.freshness(now), age, keys, engine.last_error.clone())
-    }
-
     fn refresh_ahead(&self, now: Now) {
         // Whoever holds the lock is about to see to it.
         let Ok(mut engine) = self.shared.engine.try_lock() else { return };
@@ -188,11 +181,12 @@ impl RemoteKeySet {
         };
         let config = Arc::clone(&self.shared.config);
         let report = Report { flight, shared: Arc::downgrade(&self.shared), sent: false };
-        let task = runtime.spawn(async move {
+        let fetch = async move {
             let limit = config.policy.fetch_timeout;
             let outcome = timeout(limit, fetch_keys(&config, plan)).await;
             report.send(outcome.unwrap_or(Err(FetchError::TimedOut)));
-        });
+        };
+        let task = runtime.spawn(observe::in_refresh(&self.shared.config.issuer, fetch));
         let mut engine = self.shared.lock();
         // It may have ended already, and the next one begun.
         let latest = engine.life.is_latest(flight);
@@ -263,18 +257,14 @@ impl Shared {
         };
         drop(engine);
         self.tell_end(flight);
-        // Not under the lock: whoever listens may ask us something.
-        match told {
-            Ok(refresh) => observe::refreshed(&self.config.issuer, &refresh),
-            Err((error, again)) => observe::refresh_failed(&self.config.issuer, &error, again),
-        }
+        self.tell(told);
     }
 
     /// Not under the lock, as every event.
     fn tell_given_up(&self, lost: Option<(u64, bool)>) {
         if let Some((flight, again)) = lost {
             self.tell_end(flight);
-            observe::refresh_failed(&self.config.issuer, &FetchError::TimedOut, again);
+            self.tell(Err((FetchError::TimedOut, again)));
         }
     }
 
@@ -284,6 +274,7 @@ impl Shared {
 
     fn accept(&self, engine: &mut Engine, outcome: Outcome, now: Now) -> Told {
         let before = self.snapshot.load_full();
+        let sent = outcome.keys.is_some();
         let same = before.as_ref().map(|snapshot| Arc::clone(&snapshot.keys));
         let Some(keys) = outcome.keys.map(Arc::new).or(same) else {
             return engine.reject(FetchError::Unusable("not modified, and nothing was there".into()), now);
@@ -294,6 +285,7 @@ impl Shared {
             first: before.is_none(),
             rotated: before.is_some_and(|before| !before.keys.key_ids().eq(keys.key_ids())),
             recovered: engine.life.is_failing(),
+            sent,
         };
         let loaded = engine.life.fetched(now, outcome.max_age, roll());
         self.snapshot.store(Some(Arc::new(Snapshot { keys, loaded })));

@@ -7,6 +7,7 @@ use crate::{
     error::{ConfigError, Fault},
     issuer::{Issuer, Missing},
     keys::Algorithm,
+    observe,
 };
 use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -204,6 +205,7 @@ impl<T> VerifierBuilder<T> {
         let mut faults = std::mem::take(&mut self.faults);
         self.check(&mut faults);
         ConfigError::check(faults)?;
+        observe::describe();
         let (clock, algorithms) = (&self.clock, self.algorithms.as_deref());
         let issuers =
             self.issuers.into_iter().map(|issuer| issuer.trust(clock, algorithms, &self.mapping)).collect();

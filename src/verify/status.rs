@@ -1,6 +1,9 @@
-use crate::issuer::{IssuerKeys, TrustedIssuer};
 #[cfg(feature = "remote")]
 use crate::keys::{RemoteKeySet, life::Freshness};
+use crate::{
+    issuer::{IssuerKeys, TrustedIssuer},
+    observe,
+};
 use std::{fmt, time::Duration};
 
 /// What is known of each issuer's keys: for a readiness handler and for people.
@@ -76,13 +79,16 @@ impl IssuerStatus {
     fn of(issuer: &TrustedIssuer) -> Self {
         let name = issuer.name().to_owned();
         match &issuer.keys {
-            IssuerKeys::Fixed(keys) => Self {
-                issuer: name,
-                state: KeyState::Fixed,
-                age: None,
-                key_ids: keys.key_ids().map(str::to_owned).collect(),
-                last_error: None,
-            },
+            IssuerKeys::Fixed(keys) => {
+                observe::key_set(&name, "fixed", None, keys.len());
+                Self {
+                    issuer: name,
+                    state: KeyState::Fixed,
+                    age: None,
+                    key_ids: keys.key_ids().map(str::to_owned).collect(),
+                    last_error: None,
+                }
+            }
             #[cfg(feature = "remote")]
             IssuerKeys::Remote(remote) => Self::of_remote(name, remote),
         }
