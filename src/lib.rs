@@ -142,7 +142,7 @@
 //! | `layer` | `authenticate`, `authorize`, `handler` |
 //! | `outcome` | `allowed`, `anonymous`, `refused` |
 //! | `reason` | `none`, or the id of a `Reason` |
-//! | `issuer` | the first identifier of each trusted issuer |
+//! | `issuer` | the first identifier of each trusted issuer; of tenants, their template |
 //! | `result` | `ok`, `rotated`, `not_modified`, `transport`, `status`, `redirect`, `too_large`, `timed_out`, `unusable` |
 //! | `state` | `fixed`, `never_loaded`, `fresh`, `stale`, `expired` |
 //!
@@ -152,7 +152,8 @@
 //!
 //! The gauges are written whenever a fetch ends and whenever [`Verifier::status`] is read: a handler that reads the
 //! status before it hands out the numbers is exact, and fixed keys show in no other way. There is no age before the
-//! first good fetch. Verifiers that trust the same issuer share its series.
+//! first good fetch. Tenants are counted together and have no gauges: there may be thousands of them. Verifiers that trust
+//! the same issuer share its series; those of an issuer that is trusted no more go to 0.
 //!
 //! No label's value comes from a token: whatever callers send, the number of series stays what these lists and the
 //! set-up make it.

@@ -21,7 +21,8 @@ use tower::ServiceExt as _;
 use tower_bearer::{
     AuthError, AuthenticateLayer, Claims, Issuer, Verifier,
     error::Reason,
-    keys::{Algorithm, Fetch, FetchError, FetchFuture, FetchRequest, Fetched},
+    issuer::{Tenant, Tenants},
+    keys::{Algorithm, Fetch, FetchError, FetchFuture, FetchRequest, Fetched, KeySet},
     policy::{role, scope},
     require,
     testing::{AUDIENCE, TestIssuer},
@@ -498,6 +499,28 @@ async fn the_state_is_the_status_in_words_and_one_at_a_time() {
     assert_eq!(seen, documented("label")["state"], "not every state was brought about");
 }
 
+#[tokio::test]
+async fn an_issuer_that_is_trusted_no_more_alerts_nobody() {
+    let (issuer, leaving) = (TestIssuer::new(), TestIssuer::named("https://leaving.test"));
+    let scraper = Scraper::new();
+    let _guard = scraper.start();
+    let verifier = issuer.verifier().build().unwrap();
+    verifier.add_issuer(leaving.issuer()).unwrap();
+    verifier.warm_up().await;
+    issuer.clock().advance(Duration::from_secs(9000));
+    verifier.status();
+    assert_eq!(scraper.state("https://leaving.test"), "expired");
+    assert!(verifier.remove_issuer("https://leaving.test"));
+    verifier.status();
+    let of_it = |series: &Series| {
+        series.name != REFRESHES
+            && series.labels.get("issuer").is_some_and(|name| name == leaving.identifier())
+    };
+    let left: Vec<_> = scraper.scrape().into_iter().filter(|(series, _)| of_it(series)).collect();
+    assert!(!left.is_empty() && left.iter().all(|(_, value)| *value == 0.0), "{left:?}");
+    assert_eq!(scraper.state(ISSUER), "expired", "the other one is not touched");
+}
+
 // What is written down.
 
 #[tokio::test]
@@ -594,4 +617,39 @@ async fn no_flood_of_hostile_tokens_makes_a_series_that_the_fixed_lists_do_not_h
     assert!(!scraper.text().contains("zz-"), "{}", scraper.text());
     let refused: f64 = scraper.counted(DECISIONS).values().sum();
     assert!(refused >= 40.0 * 32.0, "the flood did not arrive: {refused}");
+}
+
+#[tokio::test]
+async fn a_thousand_tenants_are_counted_as_one() {
+    const TEMPLATE: &str = "https://id.test/realms/{tenant}";
+    let issuer = TestIssuer::new();
+    let scraper = Scraper::new();
+    let _guard = scraper.start();
+    let (keys, fixed) = (Told::new(), issuer.public_pem(Algorithm::ES256).unwrap());
+    keys.to(Ok(key_set(&issuer)));
+    let resolver = move |tenant: Tenant| {
+        let jwks = || Issuer::jwks(tenant.issuer(), "https://id.test/jwks").map(|it| it.fetch(keys.clone()));
+        let found = match tenant.name() {
+            "stranger" => Ok(None),
+            "by-hand" => Issuer::keys(tenant.issuer(), KeySet::from_pem(&fixed).unwrap()).map(Some),
+            _ => jwks().map(Some),
+        };
+        std::future::ready(found)
+    };
+    let tenants = Tenants::new(TEMPLATE, resolver);
+    let builder = Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(issuer.clock());
+    let verifier = builder.build().unwrap();
+    let app = guarded(verifier.clone());
+    let names = (0..100).map(|at| format!("t{at}")).chain(["by-hand".into(), "stranger".into()]);
+    for name in names {
+        let token = issuer.token().claim("iss", TEMPLATE.replace("{tenant}", &name)).sign();
+        let expected = if name == "stranger" { 401 } else { 200 };
+        assert_eq!(ask(&app, "/", Some(&token)).await, expected, "{name}");
+    }
+    assert_eq!(verifier.status().tenants.len(), 101);
+    is_documented(&scraper.scrape(), &[TEMPLATE]);
+    let refreshed = series(REFRESHES, &[("issuer", TEMPLATE), ("result", "ok")]);
+    assert_counted(&scraper, REFRESHES, &[(refreshed, 100.0)]);
+    let gauges = [AGE, KEYS, STATE].map(|name| scraper.counted(name));
+    assert!(gauges.iter().all(Scrape::is_empty), "{gauges:?}");
 }

@@ -1,5 +1,6 @@
 //! A trusted issuer: its identifiers, where its keys are, and how its claims map to authorities.
 
+mod directory;
 #[cfg(feature = "remote")]
 mod names;
 #[cfg(feature = "remote")]
@@ -9,11 +10,17 @@ mod settings;
 mod setup;
 #[cfg(feature = "remote")]
 mod shared;
+#[cfg(feature = "remote")]
+pub(crate) mod tenants;
 mod trusted;
 
-#[cfg(feature = "remote")]
-pub use settings::Settings;
 pub use setup::Issuer;
 pub(crate) use setup::Missing;
+#[cfg(feature = "remote")]
+pub use {
+    settings::Settings,
+    tenants::{Tenant, TenantError, TenantFuture, TenantResolver, Tenants},
+};
 
-pub(crate) use trusted::{IssuerKeys, TrustedIssuer};
+pub(crate) use directory::{Chosen, Directory, repeated};
+pub(crate) use trusted::{IssuerKeys, Terms, TrustedIssuer};

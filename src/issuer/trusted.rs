@@ -1,7 +1,7 @@
 use super::setup::{Issuer, KeySource, has_symmetric};
 #[cfg(feature = "remote")]
 use crate::keys::{
-    Fetch, HttpFetch, RemoteKeySet, discovery, is_https, is_safe_url,
+    HttpFetch, RemoteKeySet, discovery, is_https, is_safe_url,
     load::{Place, RemoteConfig},
 };
 use crate::{
@@ -26,6 +26,28 @@ pub(crate) enum IssuerKeys {
     Fixed(Arc<KeySet>),
     #[cfg(feature = "remote")]
     Remote(RemoteKeySet),
+}
+
+/// What holds for every issuer of a verifier, listed or found.
+pub(crate) struct Terms {
+    pub(crate) clock: Arc<dyn Clock>,
+    /// For an issuer that names none of its own.
+    pub(crate) algorithms: Option<Vec<Algorithm>>,
+    /// For what an issuer says nothing of.
+    pub(crate) mapping: AuthorityMapping,
+    pub(crate) strict: bool,
+}
+
+impl Terms {
+    /// Every fault of this issuer that can be found without I/O.
+    pub(crate) fn faults(&self, issuer: &Issuer) -> Vec<Fault> {
+        let mut faults = issuer.check(self.algorithms.as_deref());
+        if self.strict && issuer.accepts_typs() {
+            let sentence = "strict takes at+jwt alone: accept_typ would do nothing";
+            faults.push(Fault::new("accept_typ", sentence));
+        }
+        faults
+    }
 }
 
 impl TrustedIssuer {
@@ -81,28 +103,27 @@ impl Issuer {
         }
     }
 
-    /// `algorithms` and `mapping` are the verifier's, for what this issuer says nothing of.
-    pub(crate) fn trust(
-        self,
-        clock: &Arc<dyn Clock>,
-        algorithms: Option<&[Algorithm]>,
-        mapping: &AuthorityMapping,
-    ) -> TrustedIssuer {
+    pub(crate) fn trust(self, terms: &Terms) -> TrustedIssuer {
         if self.allow_http {
             observe::plain_http(self.identifiers.first().map_or("", |identifier| identifier));
         }
-        let algorithms = self.algorithms.clone().or_else(|| algorithms.map(<[_]>::to_vec));
+        self.trust_after(terms, None)
+    }
+
+    /// The same issuer named anew keeps what is known of its keys.
+    pub(crate) fn trust_after(self, terms: &Terms, before: Option<&TrustedIssuer>) -> TrustedIssuer {
+        let algorithms = self.algorithms.clone().or_else(|| terms.algorithms.clone());
         TrustedIssuer {
             algorithms: algorithms.unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec()),
-            keys: self.start_keys(clock),
+            keys: self.start_keys(&terms.clock, before.map(|before| &before.keys)),
             identifiers: self.identifiers,
-            mapping: self.mapping.or(mapping).or(&AuthorityMapping::standard()),
+            mapping: self.mapping.or(&terms.mapping).or(&AuthorityMapping::standard()),
             typs: self.typs,
         }
     }
 
     #[cfg(not(feature = "remote"))]
-    fn start_keys(&self, _clock: &Arc<dyn Clock>) -> IssuerKeys {
+    fn start_keys(&self, _clock: &Arc<dyn Clock>, _before: Option<&IssuerKeys>) -> IssuerKeys {
         let KeySource::Fixed(keys) = &self.source;
         IssuerKeys::Fixed(Arc::clone(keys))
     }
@@ -148,20 +169,25 @@ impl Issuer {
         }
     }
 
-    fn start_keys(&self, clock: &Arc<dyn Clock>) -> IssuerKeys {
+    fn start_keys(&self, clock: &Arc<dyn Clock>, before: Option<&IssuerKeys>) -> IssuerKeys {
         let place = match &self.source {
             KeySource::Fixed(keys) => return IssuerKeys::Fixed(Arc::clone(keys)),
             KeySource::Jwks(url) => Place::Jwks(url.clone()),
             KeySource::Discover(_) => Place::Discover(self.metadata_urls()),
         };
-        let default = || Arc::new(HttpFetch::default()) as Arc<dyn Fetch>;
         let config = RemoteConfig {
             issuer: self.identifiers.first().cloned().unwrap_or_else(|| "".into()),
+            tenants: self.remote.tenants.clone(),
             place,
-            fetch: self.remote.fetch.clone().unwrap_or_else(default),
+            own_fetch: self.remote.fetch.clone(),
+            http: HttpFetch::default(),
             policy: self.remote.policy.clone(),
             allow_http: self.allow_http,
         };
-        IssuerKeys::Remote(RemoteKeySet::new(config, Arc::clone(clock)))
+        let clock = Arc::clone(clock);
+        IssuerKeys::Remote(match before {
+            Some(IssuerKeys::Remote(old)) => RemoteKeySet::after(old, config, clock),
+            _ => RemoteKeySet::new(config, clock),
+        })
     }
 }

@@ -3,28 +3,14 @@
 //! `remote` drives it. Nothing here reads a clock, sleeps, locks or talks to anyone, so every rule can be shown on a
 //! turned clock. The rules, with their defaults, are in [`KeyPolicy`].
 
+mod policy;
+
 use crate::clock::Now;
 use std::time::Duration;
 
-/// How often keys are fetched, and how long they are believed. Every default has its reason in `docs/defaults.md`.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct KeyPolicy {
-    /// Set by the operator; then `Cache-Control` does not move it.
-    pub(crate) ttl: Option<Duration>,
-    /// How long past its time to live a set may still judge while the issuer fails.
-    pub(crate) max_stale: Duration,
-    /// Least time between an answered fetch and the next one that an unknown `kid` may cause.
-    pub(crate) cooldown: Duration,
-    /// A whole fetch, trickling bytes included.
-    pub(crate) fetch_timeout: Duration,
-    /// How long a request may wait for a fetch, and when a fetch counts as hung.
-    pub(crate) max_wait: Duration,
-    /// How many requests of one issuer may wait at once.
-    pub(crate) max_waiting: usize,
-}
+use policy::DEFAULT_TTL;
+pub(crate) use policy::KeyPolicy;
 
-pub(crate) const DEFAULT_TTL: Duration = Duration::from_secs(10 * 60);
-pub(crate) const TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 const BACK_OFF_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// A failed attempt excuses a stale set for this long: twice the longest back-off, so that a busy service never waits
 /// for a retry, and an idle one that wakes up tries again before it judges.
@@ -32,19 +18,6 @@ const EXCUSE: Duration = Duration::from_secs(120);
 
 /// How long past its time-out a fetch is still awaited.
 const GRACE: Duration = Duration::from_secs(5);
-
-impl Default for KeyPolicy {
-    fn default() -> Self {
-        Self {
-            ttl: None,
-            max_stale: Duration::from_secs(3600),
-            cooldown: Duration::from_secs(5),
-            fetch_timeout: Duration::from_secs(5),
-            max_wait: Duration::from_secs(2),
-            max_waiting: 256,
-        }
-    }
-}
 
 /// What a request wants of the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,18 +57,6 @@ pub(crate) enum Freshness {
     Expired,
 }
 
-impl Freshness {
-    /// Its name, as the operator reads it.
-    pub(crate) fn id(self) -> &'static str {
-        match self {
-            Self::NeverLoaded => "never_loaded",
-            Self::Fresh => "fresh",
-            Self::Stale => "stale",
-            Self::Expired => "expired",
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct Life {
     policy: KeyPolicy,
@@ -119,6 +80,8 @@ pub(crate) struct Loaded {
     answered: Now,
     pub(crate) ttl: Duration,
     refresh_after: Duration,
+    /// How old it was when it came: nothing, unless an earlier process had fetched it.
+    head_start: Duration,
 }
 
 /// The one fetch under way.
@@ -147,7 +110,7 @@ struct Failing {
 impl Loaded {
     /// The larger of both ages: a wall clock may be set back, a monotonic one may stand still in a suspended machine.
     pub(crate) fn age(&self, now: Now) -> Duration {
-        since(self.at, now)
+        since(self.at, now).saturating_add(self.head_start)
     }
 
     pub(crate) fn is_fresh(&self, now: Now) -> bool {
@@ -209,7 +172,12 @@ impl Life {
             (Freshness::NeverLoaded | Freshness::Expired, _) => self.fetch_or_fail(now),
             (Freshness::Fresh, Need::Set) => self.judge_and_refresh(now),
             (Freshness::Stale, Need::Set) => self.judge_stale(now),
-            (Freshness::Fresh | Freshness::Stale, Need::MissingKey) => self.look_for_key(now),
+            (Freshness::Fresh, Need::MissingKey) => self.look_for_key(now),
+            // A set that may not judge cannot say either that a key does not exist.
+            (Freshness::Stale, Need::MissingKey) => match self.judge_stale(now) {
+                Answer { verdict: Verdict::Judge, .. } => self.look_for_key(now),
+                other => other,
+            },
         };
         if answer.fetch {
             self.take_off(now);
@@ -289,14 +257,46 @@ impl Life {
     pub(crate) fn fetched(&mut self, now: Now, max_age: Option<Duration>, roll: f64) -> Loaded {
         self.in_flight = None;
         self.failing = None;
-        let (least, most) = TTL_BOUNDS;
-        let moved = || max_age.map_or(DEFAULT_TTL, |age| age.clamp(least, most));
-        let ttl = self.policy.ttl.unwrap_or_else(moved);
         // The set is as old as the question: an answer may have lain in a socket while the machine was suspended.
         let at = self.begun.unwrap_or(now);
-        let loaded = Loaded { at, answered: now, ttl, refresh_after: ttl.mul_f64(0.8 * jitter(roll)) };
+        let loaded = self.load(at, max_age, roll);
+        let loaded = Loaded { answered: now, ..loaded };
         self.set = Some(loaded);
         loaded
+    }
+
+    fn load(&self, at: Now, max_age: Option<Duration>, roll: f64) -> Loaded {
+        let (least, most) = self.policy.ttl_bounds;
+        let moved = || max_age.map_or(DEFAULT_TTL, |age| age.clamp(least, most));
+        let ttl = self.policy.ttl.unwrap_or_else(moved);
+        let refresh_after = ttl.mul_f64(0.8 * jitter(roll));
+        Loaded { at, answered: at, ttl, refresh_after, head_start: Duration::ZERO }
+    }
+
+    /// An earlier process left a set that it had fetched at that wall-clock time. Its age runs on, so that a restart
+    /// makes nothing younger; refused where a set is there already, where it is past its staleness, and where it comes
+    /// out of the future: then a clock was wrong, and nobody knows its age.
+    pub(crate) fn restored(
+        &mut self,
+        now: Now,
+        fetched_at: Duration,
+        max_age: Option<Duration>,
+        roll: f64,
+    ) -> Option<Loaded> {
+        let head_start = now.wall.checked_sub(fetched_at)?;
+        let loaded = Loaded { head_start, ..self.load(now, max_age, roll) };
+        if self.set.is_some() || head_start >= loaded.ttl.saturating_add(self.policy.max_stale) {
+            return None;
+        }
+        self.set = Some(loaded);
+        Some(loaded)
+    }
+
+    /// The same life under another policy: the set, its age and the failures stay; a fetch under way does not.
+    pub(crate) fn inherit(&self, policy: KeyPolicy) -> Self {
+        let reset = |set: Loaded, ttl: Duration| Loaded { ttl, refresh_after: ttl.mul_f64(0.8), ..set };
+        let set = self.set.map(|set| policy.ttl.map_or(set, |ttl| reset(set, ttl)));
+        Self { set, failing: self.failing, ..Self::new(policy) }
     }
 
     /// The fetch failed, timed out, or brought nothing usable. The set we have stays.
@@ -363,7 +363,8 @@ impl Life {
     }
 
     fn is_cooling(&self, now: Now) -> bool {
-        self.set.is_some_and(|set| since(set.answered, now) < self.policy.cooldown)
+        self.set
+            .is_some_and(|set| since(set.answered, now).saturating_add(set.head_start) < self.policy.cooldown)
     }
 
     fn is_hung(&self, flight: Flight, now: Now) -> bool {

@@ -2,27 +2,58 @@
 
 use super::{
     KeySet, discovery,
-    fetch::{Fetch, FetchError, FetchRequest, MAX_BYTES},
+    fetch::{Fetch, FetchError, FetchRequest, HttpFetch, MAX_BYTES},
     is_https, is_safe_url,
     life::KeyPolicy,
 };
+use crate::observe;
 use std::{sync::Arc, time::Duration};
 
 /// Where and how to fetch.
 pub(crate) struct RemoteConfig {
     pub(crate) issuer: Arc<str>,
+    /// The template of the tenants that the issuer is one of.
+    pub(crate) tenants: Option<Arc<str>>,
     pub(crate) place: Place,
-    pub(crate) fetch: Arc<dyn Fetch>,
+    /// The user's own; `None` for [`HttpFetch`].
+    pub(crate) own_fetch: Option<Arc<dyn Fetch>>,
+    pub(crate) http: HttpFetch,
     pub(crate) policy: KeyPolicy,
     /// Whether an address may be plain `http` off loopback.
     pub(crate) allow_http: bool,
 }
 
+#[derive(PartialEq)]
 pub(crate) enum Place {
     /// Metadata at the first of these that has some.
     Discover(Vec<String>),
     /// The key set itself.
     Jwks(String),
+}
+
+impl RemoteConfig {
+    /// Who is told of, and under which name it is counted.
+    pub(super) fn counted(&self) -> observe::Counted<'_> {
+        observe::Counted { issuer: &self.issuer, label: self.tenants.as_deref().unwrap_or(&self.issuer) }
+    }
+
+    fn fetch(&self) -> &dyn Fetch {
+        self.own_fetch.as_deref().unwrap_or(&self.http)
+    }
+
+    /// Whether a set fetched under the one is a set fetched under the other.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.place == other.place && self.allow_http == other.allow_http
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same_fetch = match (&self.own_fetch, &other.own_fetch) {
+            (None, None) => true,
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+            _ => false,
+        };
+        same_fetch && self.is_same_place(other) && self.policy == other.policy
+    }
 }
 
 impl Place {
@@ -34,61 +65,69 @@ impl Place {
     }
 }
 
+/// What one fetch leaves for the next.
+#[derive(Clone, Default)]
+pub(crate) struct Trace {
+    located: Option<Located>,
+    etag: Option<String>,
+}
+
 /// A key set's address out of the metadata.
 #[derive(Clone)]
-pub(super) struct Located {
-    pub(super) url: String,
-    pub(super) at: Duration,
+struct Located {
+    url: String,
+    /// Monotonic time of the search.
+    at: Duration,
 }
 
-/// What one fetch needs to know of the last one.
-pub(super) struct Plan {
-    pub(super) flight: u64,
-    /// Monotonic time of its begin.
-    pub(super) at: Duration,
-    pub(super) located: Option<Located>,
-    pub(super) etag: Option<String>,
-}
+/// How long a discovered address of a key set is used before the metadata is read again.
+const RELOCATE_AFTER: Duration = Duration::from_secs(3600);
 
-/// What one fetch brought.
-pub(super) struct Outcome {
-    /// `None` for "not modified".
-    pub(super) keys: Option<KeySet>,
-    pub(super) located: Option<Located>,
-    pub(super) etag: Option<String>,
-    pub(super) max_age: Option<Duration>,
-}
+/// A fetch's result: the set (`None` for "not modified"), what the next one needs, and `max-age`.
+pub(super) type FetchedKeys = (Option<KeySet>, Trace, Option<Duration>);
 
-/// Runs the fetch; the caller bounds its time.
-pub(super) async fn fetch_keys(config: &RemoteConfig, plan: Plan) -> Result<Outcome, FetchError> {
-    let now = plan.at;
-    let (url, located) = match (&config.place, plan.located) {
-        (Place::Jwks(url), _) => (url.clone(), Some(Located { url: url.clone(), at: now })),
-        (Place::Discover(_), Some(located)) => (located.url.clone(), Some(located)),
-        (Place::Discover(urls), None) => {
-            let url = discovery::locate(&*config.fetch, &config.issuer, urls).await?;
-            (url.clone(), Some(Located { url, at: now }))
-        }
+/// Runs the fetch; the caller bounds its time. `now` is monotonic.
+pub(super) async fn fetch_keys(
+    config: &RemoteConfig,
+    trace: Trace,
+    now: Duration,
+) -> Result<FetchedKeys, FetchError> {
+    let known = trace.located.filter(|located| now.saturating_sub(located.at) < RELOCATE_AFTER);
+    // The old set's `ETag` means nothing at an address that is looked up anew.
+    let etag = trace.etag.filter(|_| known.is_some());
+    let located = match known {
+        Some(located) => located,
+        None => Located { url: locate(config).await?, at: now },
     };
-    if !is_safe_url(&url, config.allow_http) {
+    check_address(config, &located.url)?;
+    let request = FetchRequest::new(&located.url, etag);
+    let fetched = config.fetch().fetch(&request).await?;
+    let (keys, etag) = match fetched.body {
+        // A new set without an `ETag` leaves none: the old one names what we hold no more.
+        Some(body) => (Some(read_keys(&body)?), fetched.etag),
+        None if request.etag.is_some() => (None, fetched.etag.or(request.etag)),
+        None => return Err(FetchError::Unusable("no document".into())),
+    };
+    Ok((keys, Trace { located: Some(located), etag }, fetched.max_age))
+}
+
+async fn locate(config: &RemoteConfig) -> Result<String, FetchError> {
+    match &config.place {
+        Place::Jwks(url) => Ok(url.clone()),
+        Place::Discover(urls) => discovery::locate(config.fetch(), &config.issuer, urls).await,
+    }
+}
+
+fn check_address(config: &RemoteConfig, url: &str) -> Result<(), FetchError> {
+    if !is_safe_url(url, config.allow_http) {
         return Err(FetchError::Unusable("jwks_uri is neither https nor loopback".into()));
     }
     // Metadata that came over https has no business pointing into this machine.
-    let downgraded = config.place.is_https() && !is_https(&url);
+    let downgraded = config.place.is_https() && !is_https(url);
     if downgraded && !config.allow_http {
         return Err(FetchError::Unusable("jwks_uri leaves https".into()));
     }
-    let request = FetchRequest::new(&url, plan.etag);
-    let fetched = config.fetch.fetch(&request).await?;
-    let max_age = fetched.max_age;
-    match fetched.body {
-        // A new set without an `ETag` leaves none: the old one names what we hold no more.
-        Some(body) => Ok(Outcome { keys: Some(read_keys(&body)?), located, etag: fetched.etag, max_age }),
-        None if request.etag.is_some() => {
-            Ok(Outcome { keys: None, located, etag: fetched.etag.or(request.etag), max_age })
-        }
-        None => Err(FetchError::Unusable("no document".into())),
-    }
+    Ok(())
 }
 
 fn read_keys(body: &[u8]) -> Result<KeySet, FetchError> {

@@ -25,6 +25,8 @@
 mod algorithm;
 #[cfg(feature = "remote")]
 pub(crate) mod discovery;
+#[cfg(feature = "remote")]
+pub(crate) mod driver;
 mod error;
 #[cfg(feature = "remote")]
 pub(crate) mod fetch;

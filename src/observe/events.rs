@@ -67,6 +67,21 @@ pub(super) fn refresh_failed(issuer: &str, error: &dyn fmt::Display, again: bool
     }
 }
 
+/// The resolver is one for all tenants: `tenants` is their template, and no tenant is named.
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_failed(tenants: &str, error: &dyn fmt::Display, again: bool) {
+    if again {
+        event!(DEBUG, tenants, %error, "tenant resolver failed");
+    } else {
+        event!(WARN, tenants, %error, "tenant resolver failed");
+    }
+}
+
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_recovered(tenants: &str) {
+    event!(INFO, tenants, "tenant resolver recovered");
+}
+
 fn kind_id(kind: AuthErrorKind) -> &'static str {
     match kind {
         AuthErrorKind::MissingToken => "missing_token",

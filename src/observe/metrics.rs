@@ -96,12 +96,21 @@ fn count_refresh(issuer: &str, result: &'static str) {
 
 /// How an issuer's keys are now.
 pub(crate) fn key_set(issuer: &str, now: &'static str, age: Option<Duration>, keys: usize) {
+    set_key_set(issuer, Some(now), age, keys);
+}
+
+/// The issuer is trusted no more. A series cannot be taken back, so it goes to 0: no alert may hang on to it.
+pub(crate) fn key_set_gone(issuer: &str) {
+    set_key_set(issuer, None, Some(Duration::ZERO), 0);
+}
+
+fn set_key_set(issuer: &str, now: Option<&str>, age: Option<Duration>, keys: usize) {
     if let Some(age) = age {
         gauge!(target: "tower_bearer", AGE, "issuer" => issuer.to_owned()).set(age.as_secs_f64());
     }
     gauge!(target: "tower_bearer", KEYS, "issuer" => issuer.to_owned()).set(keys as f64);
     for state in STATES {
-        let value = if state == now { 1.0 } else { 0.0 };
+        let value = if now == Some(state) { 1.0 } else { 0.0 };
         gauge!(target: "tower_bearer", STATE, "issuer" => issuer.to_owned(), "state" => state).set(value);
     }
 }

@@ -16,13 +16,15 @@
 //! | `keys refreshed` | DEBUG; INFO for the first, for changed key ids and for a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG when the same failure repeats | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
+//! | `tenant resolver failed` | WARN; DEBUG when the same failure repeats | `tenants`, `error` |
+//! | `tenant resolver recovered` | INFO | `tenants` |
 //!
 //! | span | level | fields |
 //! | --- | --- | --- |
 //! | `key refresh` | INFO | `issuer` |
 //!
-//! The span is around each fetch of keys, the events of its end included. It has no parent: a fetch serves every
-//! request that waits for it, and outlives them.
+//! The span is around each fetch of keys. It has no parent: a fetch serves every request that waits for it, and outlives
+//! them.
 //!
 //! # Metrics
 //!
@@ -42,7 +44,7 @@
 //! | `layer` | `authenticate`, `authorize`, `handler` |
 //! | `outcome` | `allowed`, `anonymous`, `refused` |
 //! | `reason` | `none`, or the id of a `Reason` |
-//! | `issuer` | the first identifier of each trusted issuer |
+//! | `issuer` | the first identifier of each trusted issuer; of tenants, their template |
 //! | `result` | `ok`, `rotated`, `not_modified`, `transport`, `status`, `redirect`, `too_large`, `timed_out`, `unusable` |
 //! | `state` | `fixed`, `never_loaded`, `fresh`, `stale`, `expired` |
 //!
@@ -51,7 +53,8 @@
 //! 2. A request that its caller gives up while it waits for keys is counted nowhere: nothing was decided.
 //! 3. The gauges are written whenever a fetch ends and whenever `Verifier::status()` is read: who reads the status
 //!    before it is scraped is exact, and fixed keys are seen in no other way. There is no age before the first fetch.
-//! 4. Verifiers that trust the same issuer share its series.
+//! 4. Tenants are counted together, and have no gauges: there may be thousands of them.
+//! 5. Verifiers that trust the same issuer share its series. Those of an issuer that is trusted no more go to 0.
 
 #[cfg(feature = "tracing")]
 mod events;
@@ -71,7 +74,9 @@ mod refreshes;
 
 pub(crate) use decisions::{denied, miswired, refused, refused_within};
 pub(crate) use events::plain_http;
-pub(crate) use metrics::{admitted, anonymous, describe, key_set, permitted};
+#[cfg(feature = "remote")]
+pub(crate) use events::{resolver_failed, resolver_recovered};
+pub(crate) use metrics::{admitted, anonymous, describe, key_set, key_set_gone, permitted};
 #[cfg(feature = "remote")]
 pub(crate) use refreshes::{in_refresh, refresh_failed, refreshed};
 
@@ -82,6 +87,14 @@ pub(crate) enum Layer {
     Authenticate,
     Authorize,
     Handler,
+}
+
+/// An issuer, and the name under which it is counted: its own, or that of the tenants which it is one of.
+#[cfg(feature = "remote")]
+#[cfg_attr(not(all(feature = "tracing", feature = "metrics")), allow(dead_code, reason = "nobody listens"))]
+pub(crate) struct Counted<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) label: &'a str,
 }
 
 /// What a fetch of keys has changed.

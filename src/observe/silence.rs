@@ -22,3 +22,9 @@ pub(super) fn refreshed(_: &str, _: &super::Refresh) {}
 
 #[cfg(feature = "remote")]
 pub(super) fn refresh_failed(_: &str, _: &dyn fmt::Display, _: bool) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_failed(_: &str, _: &dyn fmt::Display, _: bool) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn resolver_recovered(_: &str) {}

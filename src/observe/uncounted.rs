@@ -20,4 +20,6 @@ pub(super) fn refreshed(_: &str, _: &super::Refresh) {}
 #[cfg(feature = "remote")]
 pub(super) fn refresh_failed(_: &str, _: &'static str) {}
 
+pub(crate) fn key_set_gone(_: &str) {}
+
 pub(crate) fn key_set(_: &str, _: &'static str, _: Option<Duration>, _: usize) {}

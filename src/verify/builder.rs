@@ -1,15 +1,15 @@
 use super::{Verifier, rules::Rules, steps::Core};
 #[cfg(feature = "remote")]
-use crate::issuer::Settings;
+use crate::issuer::{Settings, Tenants, tenants::TenantDirectory};
 use crate::{
     claims::{Authority, AuthorityMapping, ClaimMap},
     clock::{Clock, SystemClock},
     error::{ConfigError, Fault},
-    issuer::{Issuer, Missing},
+    issuer::{Directory, Issuer, Missing, Terms, repeated},
     keys::Algorithm,
     observe,
 };
-use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
@@ -26,6 +26,8 @@ pub struct VerifierBuilder<T = ClaimMap> {
     leeway: Duration,
     strict: bool,
     clock: Arc<dyn Clock>,
+    #[cfg(feature = "remote")]
+    tenants: Option<Tenants>,
     faults: Vec<Fault>,
     /// What settings lack, under the names it has there; a fault only where the builder lacks it, too.
     missing: Missing,
@@ -43,6 +45,8 @@ impl VerifierBuilder<ClaimMap> {
             leeway: DEFAULT_LEEWAY,
             strict: false,
             clock: Arc::new(SystemClock),
+            #[cfg(feature = "remote")]
+            tenants: None,
             faults: Vec::new(),
             missing: Missing::default(),
             claims: PhantomData,
@@ -55,6 +59,17 @@ impl<T> VerifierBuilder<T> {
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuer_named = true;
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Trusts the tenants that a resolver knows, beside the listed issuers, which come first. Default: none.
+    #[cfg(feature = "remote")]
+    pub fn tenants(mut self, tenants: Tenants) -> Self {
+        if self.tenants.is_some() {
+            self.faults.push(Fault::new("tenants", "named twice: give one resolver all templates"));
+        }
+        self.issuer_named = true;
+        self.tenants = Some(tenants);
         self
     }
 
@@ -152,6 +167,8 @@ impl<T> VerifierBuilder<T> {
             leeway: self.leeway,
             strict: self.strict,
             clock: self.clock,
+            #[cfg(feature = "remote")]
+            tenants: self.tenants,
             faults: self.faults,
             missing: self.missing,
             claims: PhantomData,
@@ -206,11 +223,24 @@ impl<T> VerifierBuilder<T> {
         self.check(&mut faults);
         ConfigError::check(faults)?;
         observe::describe();
-        let (clock, algorithms) = (&self.clock, self.algorithms.as_deref());
-        let issuers =
-            self.issuers.into_iter().map(|issuer| issuer.trust(clock, algorithms, &self.mapping)).collect();
+        let terms = self.terms();
+        #[cfg_attr(not(feature = "remote"), expect(unused_mut))]
+        let mut directory = Directory::new(self.issuers, terms);
+        #[cfg(feature = "remote")]
+        if let Some(tenants) = self.tenants {
+            directory.tenants = Some(TenantDirectory::new(tenants, Arc::clone(&directory.terms)));
+        }
         let rules = Rules { audiences: self.audiences, leeway: self.leeway, strict: self.strict };
-        Ok(Verifier::from_core(Core::new(issuers, rules, self.clock)))
+        Ok(Verifier::from_core(Core::new(directory, rules)))
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            clock: Arc::clone(&self.clock),
+            algorithms: self.algorithms.clone(),
+            mapping: self.mapping.clone(),
+            strict: self.strict,
+        }
     }
 
     fn check(&self, faults: &mut Vec<Fault>) {
@@ -227,19 +257,11 @@ impl<T> VerifierBuilder<T> {
             let plain = || Fault::new("audience", sentence);
             faults.push(self.missing.audience.clone().unwrap_or_else(plain));
         }
-        for issuer in &self.issuers {
-            faults.extend(issuer.check(self.algorithms.as_deref()));
-            if self.strict && issuer.accepts_typs() {
-                let sentence = "strict takes at+jwt alone: accept_typ would do nothing";
-                faults.push(Fault::new("accept_typ", sentence));
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for identifier in self.issuers.iter().flat_map(|issuer| &issuer.identifiers) {
-            if !seen.insert(identifier) {
-                faults.push(Fault::new("issuer", format!("{identifier} is named twice")));
-            }
-        }
+        let terms = self.terms();
+        faults.extend(self.issuers.iter().flat_map(|issuer| terms.faults(issuer)));
+        faults.extend(repeated(self.issuers.iter().flat_map(|issuer| &issuer.identifiers)));
+        #[cfg(feature = "remote")]
+        faults.extend(self.tenants.iter().flat_map(|tenants| tenants.faults.iter().cloned()));
     }
 }
 

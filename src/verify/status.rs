@@ -1,17 +1,19 @@
 #[cfg(feature = "remote")]
 use crate::keys::{RemoteKeySet, life::Freshness};
 use crate::{
-    issuer::{IssuerKeys, TrustedIssuer},
+    issuer::{Directory, IssuerKeys, TrustedIssuer},
     observe,
 };
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// What is known of each issuer's keys: for a readiness handler and for people.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
-    /// One for each trusted issuer, in the order of the set-up.
+    /// One for each listed issuer, in the order of the set-up.
     pub issuers: Vec<IssuerStatus>,
+    /// One for each tenant that is known at this moment, in no order; many, where there are many.
+    pub tenants: Vec<IssuerStatus>,
 }
 
 /// One issuer's keys.
@@ -59,14 +61,23 @@ impl fmt::Display for KeyState {
 }
 
 impl Status {
-    /// Whether tokens can be judged at all: at least one issuer's keys are usable. One issuer's outage should not take
-    /// a service of many issuers out of rotation.
+    /// Whether tokens can be judged at all: at least one issuer's keys are usable, or none is listed and tenants are found
+    /// as they come. One issuer's outage should not take a service of many issuers out of rotation.
     pub fn is_ready(&self) -> bool {
-        self.issuers.iter().any(IssuerStatus::is_usable)
+        self.issuers.is_empty() || self.issuers.iter().chain(&self.tenants).any(IssuerStatus::is_usable)
     }
 
-    pub(crate) fn of(issuers: &[TrustedIssuer]) -> Self {
-        Self { issuers: issuers.iter().map(IssuerStatus::of).collect() }
+    pub(crate) fn of(directory: &Directory) -> Self {
+        let of = |issuers: Vec<Arc<TrustedIssuer>>| {
+            issuers.iter().map(|issuer| IssuerStatus::of(issuer)).collect()
+        };
+        #[cfg(feature = "remote")]
+        let tenants = directory.tenants.as_ref().map(|tenants| of(tenants.issuers())).unwrap_or_default();
+        #[cfg(not(feature = "remote"))]
+        let tenants = Vec::new();
+        let listed = directory.issuers();
+        listed.iter().for_each(|issuer| tell_fixed(issuer));
+        Self { issuers: of(listed), tenants }
     }
 }
 
@@ -79,16 +90,13 @@ impl IssuerStatus {
     fn of(issuer: &TrustedIssuer) -> Self {
         let name = issuer.name().to_owned();
         match &issuer.keys {
-            IssuerKeys::Fixed(keys) => {
-                observe::key_set(&name, "fixed", None, keys.len());
-                Self {
-                    issuer: name,
-                    state: KeyState::Fixed,
-                    age: None,
-                    key_ids: keys.key_ids().map(str::to_owned).collect(),
-                    last_error: None,
-                }
-            }
+            IssuerKeys::Fixed(keys) => Self {
+                issuer: name,
+                state: KeyState::Fixed,
+                age: None,
+                key_ids: keys.key_ids().map(str::to_owned).collect(),
+                last_error: None,
+            },
             #[cfg(feature = "remote")]
             IssuerKeys::Remote(remote) => Self::of_remote(name, remote),
         }
@@ -96,14 +104,24 @@ impl IssuerStatus {
 
     #[cfg(feature = "remote")]
     fn of_remote(issuer: String, remote: &RemoteKeySet) -> Self {
-        let (freshness, age, keys, error) = remote.look();
-        let state = match freshness {
+        let look = remote.driver().look();
+        let state = match look.freshness {
             Freshness::NeverLoaded => KeyState::NeverLoaded,
             Freshness::Fresh => KeyState::Fresh,
             Freshness::Stale => KeyState::Stale,
             Freshness::Expired => KeyState::Expired,
         };
-        let key_ids = keys.iter().flat_map(|keys| keys.key_ids()).map(str::to_owned).collect();
-        Self { issuer, state, age, key_ids, last_error: error.map(|error| error.to_string()) }
+        let key_ids = look.value.iter().flat_map(|keys| keys.key_ids()).map(str::to_owned).collect();
+        let last_error = look.error.map(|error| error.to_string());
+        Self { issuer, state, age: look.age, key_ids, last_error }
+    }
+}
+
+/// Keys that are fetched tell of themselves; nothing else ever happens to those that were set by hand.
+fn tell_fixed(issuer: &TrustedIssuer) {
+    match &issuer.keys {
+        IssuerKeys::Fixed(keys) => observe::key_set(issuer.name(), "fixed", None, keys.len()),
+        #[cfg(feature = "remote")]
+        IssuerKeys::Remote(_) => {}
     }
 }

@@ -6,31 +6,29 @@ use super::{
 #[cfg(feature = "remote")]
 use crate::keys::{
     RemoteKeySet,
+    driver::{Asked, Snapshot, Ticket},
     life::Need,
-    remote::{Asked, Snapshot, Ticket},
 };
-#[cfg(feature = "remote")]
-use crate::observe;
 #[cfg(feature = "testing")]
 use crate::token::BearerToken;
 use crate::{
-    clock::{Clock, Now},
+    clock::Now,
     error::{AuthError, Reason},
-    issuer::{IssuerKeys, TrustedIssuer},
+    issuer::{Chosen, Directory, IssuerKeys, TrustedIssuer},
     json,
     keys::{Algorithm, Key, KeySet, Selection},
     token::Compact,
 };
-use serde_json::{Map, Value};
-use std::sync::Arc;
 #[cfg(feature = "remote")]
-use std::time::Duration;
+use crate::{issuer::tenants::TenantAnswer, observe};
+use serde_json::{Map, Value};
+#[cfg(feature = "remote")]
+use std::{sync::Arc, time::Duration};
 
 /// What does not depend on `T`.
 pub(crate) struct Core {
-    pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) directory: Directory,
     pub(super) rules: Rules,
-    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// Whether a request may still wait.
@@ -90,17 +88,57 @@ pub(super) struct Case<'a> {
 }
 
 impl Core {
-    pub(crate) fn new(issuers: Vec<TrustedIssuer>, rules: Rules, clock: Arc<dyn Clock>) -> Self {
-        Self { issuers, rules, clock }
+    pub(crate) fn new(directory: Directory, rules: Rules) -> Self {
+        Self { directory, rules }
     }
 
     /// The unverified `iss` chooses among the trusted; with one issuer it is not even read before the signature.
-    pub(super) fn choose_issuer(&self, parts: &Parts<'_>) -> Result<&TrustedIssuer, Reason> {
-        if let [only] = self.issuers.as_slice() {
+    pub(super) fn choose_issuer(
+        &self,
+        parts: &Parts<'_>,
+        now: Now,
+        patience: Patience,
+    ) -> Result<Chosen, Stop> {
+        if let Some(only) = self.directory.only() {
             return Ok(only);
         }
         let iss = peek_issuer(&parts.payload)?;
-        self.issuers.iter().find(|issuer| issuer.identifier(&iss).is_some()).ok_or(Reason::IssuerUnknown)
+        match self.directory.find(&iss) {
+            Some(listed) => Ok(listed),
+            None => self.choose_tenant(&iss, parts, now, patience),
+        }
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn choose_tenant(&self, _: &str, _: &Parts<'_>, _: Now, _: Patience) -> Result<Chosen, Stop> {
+        Err(Reason::IssuerUnknown.into())
+    }
+
+    /// A tenant's issuer, if there are tenants: known, or asked for by a token that is right in everything that needs
+    /// no key.
+    #[cfg(feature = "remote")]
+    fn choose_tenant(
+        &self,
+        iss: &str,
+        parts: &Parts<'_>,
+        now: Now,
+        patience: Patience,
+    ) -> Result<Chosen, Stop> {
+        let unknown = || Stop::from(Reason::IssuerUnknown);
+        let tenants = self.directory.tenants.as_ref().ok_or_else(unknown)?;
+        if let Some(word) = tenants.fresh(iss, now) {
+            return word.map(Chosen::Tenant).ok_or_else(unknown);
+        }
+        parts.header.alg().parse::<Algorithm>().map_err(|_| Reason::AlgNotAllowed)?;
+        self.rules.check_before_issuer(&rules::read_claims(&parts.payload)?, now.wall)?;
+        match tenants.ask(iss, now) {
+            TenantAnswer::Issuer(issuer) => Ok(Chosen::Tenant(issuer)),
+            TenantAnswer::Unknown => Err(unknown()),
+            TenantAnswer::Wait(ticket) if patience == Patience::Waits => Err(Stop::Wait(ticket)),
+            TenantAnswer::Wait(_) => Err(AuthError::unavailable(Duration::ZERO).into()),
+            TenantAnswer::Unavailable(after) => Err(AuthError::unavailable(after).into()),
+            TenantAnswer::RuntimeMissing => Err(runtime_missing().into()),
+        }
     }
 
     pub(super) fn check_header(
@@ -126,11 +164,11 @@ impl Core {
             IssuerKeys::Fixed(keys) => Ok(self.judge(case, keys).finally()?),
             #[cfg(feature = "remote")]
             IssuerKeys::Remote(remote) => {
-                let snapshot = remote.fresh(case.now);
+                let snapshot = remote.driver().fresh(case.now);
                 let Some(fresh) = snapshot.as_ref().and_then(|guard| guard.as_ref()) else {
                     return self.ask_for_keys(remote, None, case);
                 };
-                match self.judge(case, &fresh.keys) {
+                match self.judge(case, &fresh.value) {
                     Judged::Missing(reason) => {
                         self.ask_for_keys(remote, Some((Arc::clone(fresh), reason)), case)
                     }
@@ -145,7 +183,7 @@ impl Core {
     fn ask_for_keys(
         &self,
         remote: &RemoteKeySet,
-        mut lacks: Option<(Arc<Snapshot>, Reason)>,
+        mut lacks: Option<(Arc<Snapshot<KeySet>>, Reason)>,
         case: &Case<'_>,
     ) -> Result<(), Stop> {
         // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
@@ -153,7 +191,7 @@ impl Core {
         self.rules.check(&claims, case.issuer, case.now.wall)?;
         loop {
             let need = if lacks.is_some() { Need::MissingKey } else { Need::Set };
-            let snapshot = match remote.ask(need, case.now) {
+            let snapshot = match remote.driver().ask(need, case.now) {
                 Asked::Judge(snapshot) => snapshot,
                 Asked::Wait(ticket) if case.patience == Patience::Waits => return Err(Stop::Wait(ticket)),
                 Asked::Wait(_) => return Err(AuthError::unavailable(Duration::ZERO).into()),
@@ -165,7 +203,7 @@ impl Core {
                 Some((judged, reason)) if Arc::ptr_eq(judged, &snapshot) => return Err((*reason).into()),
                 _ => {}
             }
-            match self.judge(case, &snapshot.keys) {
+            match self.judge(case, &snapshot.value) {
                 Judged::Missing(reason) => lacks = Some((snapshot, reason)),
                 judged => return Ok(judged.finally()?),
             }

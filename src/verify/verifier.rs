@@ -2,18 +2,16 @@ use super::{
     Status, VerifierBuilder, looks, rules,
     steps::{Case, Core, Parts, Patience, Stop},
 };
-#[cfg(feature = "remote")]
-use crate::error::ConfigError;
 use crate::{
     claims::{ClaimMap, Claims, Principal},
     clock::Now,
-    error::{AuthError, Reason},
-    issuer::TrustedIssuer,
+    error::{AuthError, ConfigError, Reason},
+    issuer::{Issuer, TrustedIssuer},
     json, observe,
     token::BearerToken,
 };
 #[cfg(feature = "remote")]
-use crate::{issuer::IssuerKeys, keys::remote::Ticket};
+use crate::{issuer::IssuerKeys, keys::driver::Ticket};
 use serde::de::DeserializeOwned;
 use std::{any::Any, fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
@@ -85,34 +83,25 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
 
     #[cfg(feature = "remote")]
     async fn finish(self, token: BearerToken, ticket: Ticket) -> Result<Claims<T>, AuthError> {
-        let (this, bearer) = (&self, &token);
-        let waiting = ticket.limit().hold(async move {
-            let mut ticket = ticket;
-            loop {
-                ticket.ended().await;
-                match this.attempt(bearer, Patience::Waits) {
-                    Ok(claims) => return Ok(claims),
-                    Err(Stop::Refused(error)) => return Err(error),
-                    // That fetch did not have the key, and the budget has another one.
-                    Err(Stop::Wait(next)) => ticket = next,
-                }
+        let (mut limit, mut ticket) = (ticket.limit(), ticket);
+        let result = loop {
+            let in_time = limit.hold(ticket).await;
+            let patience = if in_time { Patience::Waits } else { Patience::Over };
+            match self.attempt(&token, patience) {
+                Ok(claims) => break Ok(claims),
+                Err(Stop::Refused(error)) => break Err(error),
+                // That fetch did not have the key, and the budget has another one.
+                Err(Stop::Wait(next)) => ticket = next,
             }
-        });
-        let result = match waiting.await {
-            Some(result) => result,
-            None => match self.attempt(&token, Patience::Over) {
-                Ok(claims) => Ok(claims),
-                Err(Stop::Refused(error)) => Err(error),
-                Err(Stop::Wait(_)) => Err(AuthError::unavailable(std::time::Duration::ZERO)),
-            },
         };
         result.inspect(|_| observe::admitted()).map_err(|error| observe::refused(error, || looks::of(&token)))
     }
 
     fn attempt(&self, token: &BearerToken, patience: Patience) -> Result<Claims<T>, Stop> {
-        let now = Now::of(&*self.core.clock);
+        let now = Now::of(&*self.core.directory.terms.clock);
         let parts = Parts::decode(token.compact()?)?;
-        let issuer = self.core.choose_issuer(&parts)?;
+        let chosen = self.core.choose_issuer(&parts, now, patience)?;
+        let issuer: &TrustedIssuer = &chosen;
         let algorithm = self.core.check_header(&parts.header, issuer)?;
         self.core.check_signature(&Case { parts: &parts, issuer, algorithm, now, patience })?;
         let claims = rules::read_claims(&parts.payload)?;
@@ -131,7 +120,32 @@ impl<T> Verifier<T> {
 
     /// What is known of each issuer's keys; nothing is fetched.
     pub fn status(&self) -> Status {
-        Status::of(&self.core.issuers)
+        Status::of(&self.core.directory)
+    }
+
+    /// Trusts one more issuer from now on; clones of this verifier, and layers around it, do so too. Its keys are fetched by the first
+    /// request, or by [`warm_up`](Verifier::warm_up).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every fault, as at [`build`](VerifierBuilder::build): one of its identifiers is trusted already, an
+    /// address is not safe, …; nothing has changed then.
+    pub fn add_issuer(&self, issuer: Issuer) -> Result<(), ConfigError> {
+        self.core.directory.add(issuer)
+    }
+
+    /// Trusts the issuer with this identifier no more, under none of its identifiers: its tokens are refused (401,
+    /// `issuer_unknown`), its keys dropped, its fetch ends. False where it was not listed. A request under way may still
+    /// be answered by what was trusted when it began.
+    pub fn remove_issuer(&self, identifier: &str) -> bool {
+        self.core.directory.remove(identifier)
+    }
+
+    /// Forgets what the resolver said of the tenant with this identifier, be it yes or no: the next token asks again. For a tenant that has just been
+    /// made, or ended. False where nothing was known of it.
+    #[cfg(feature = "remote")]
+    pub fn forget_tenant(&self, identifier: &str) -> bool {
+        self.core.directory.tenants.as_ref().is_some_and(|tenants| tenants.forget(identifier))
     }
 
     /// Loads every issuer's keys now, so that the first request need not. An issuer that is down delays this by its
@@ -139,9 +153,9 @@ impl<T> Verifier<T> {
     #[cfg(feature = "remote")]
     pub async fn warm_up(&self) -> Status {
         let mut fetches = Vec::new();
-        for issuer in &self.core.issuers {
+        for issuer in self.core.directory.issuers() {
             if let IssuerKeys::Remote(remote) = &issuer.keys {
-                fetches.push(remote.warm());
+                fetches.push(remote.driver().warm());
             }
         }
         // All of them are under way already; awaiting one after the other costs no time.
@@ -169,7 +183,8 @@ impl<T> Clone for Verifier<T> {
 
 impl<T> fmt::Debug for Verifier<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuers: Vec<_> = self.core.issuers.iter().map(TrustedIssuer::name).collect();
+        let issuers = self.core.directory.issuers();
+        let issuers: Vec<_> = issuers.iter().map(|issuer| issuer.name()).collect();
         f.debug_struct("Verifier").field("issuers", &issuers).field("rules", &self.core.rules).finish()
     }
 }

@@ -1,12 +1,8 @@
 //! Nobody learns the token, the secret, or what a claim says.
 
-use super::{ISSUER, NOW, bearer, hmac, parts, request, send};
+use super::{ISSUER, NOW, bearer, hmac, request, send};
 use serde_json::json;
-use std::{
-    fmt::Debug,
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
+use std::fmt::Debug;
 use tower_bearer::{
     AuthError, AuthenticateLayer, Issuer, Verifier,
     challenge::ProblemJson,
