@@ -48,7 +48,8 @@ async fn metrics(State(Seen { verifier, recorder }): State<Seen>) -> String {
     recorder.render()
 }
 
-#[tokio::main]
+// One thread, for the story's sake: whoever waits for a fetch may go on a moment before it is counted.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     // Before the verifier is built, so that each metric has its sentence.
     let recorder = PrometheusBuilder::new().install_recorder()?;
