@@ -30,7 +30,6 @@
 
 use axum::{
     Json, Router,
-    extract::State,
     http::StatusCode,
     routing::{get, post},
 };
@@ -49,6 +48,7 @@ use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
     issuer::Settings,
     policy::{role, scope},
+    readiness::Readiness,
     require,
     testing::{AUDIENCE, TestIssuer},
 };
@@ -110,20 +110,9 @@ fn app(verifier: Verifier<User>) -> Router {
 
     let public = Router::new()
         .route("/health", get(|| async { "alive" }))
-        .route("/ready", get(ready))
-        .with_state(verifier);
+        .route_service("/ready", Readiness::new(verifier));
 
     guarded.merge(open_to_guests).merge(public)
-}
-
-/// For a load balancer: 503 while no token can be judged.
-async fn ready(State(verifier): State<Verifier<User>>) -> (StatusCode, Json<Value>) {
-    let status = verifier.status();
-    let code = if status.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let issuers = status.issuers.iter();
-    let issuers: Vec<_> =
-        issuers.map(|one| json!({ "issuer": one.issuer, "usable": one.is_usable() })).collect();
-    (code, Json(json!({ "ready": status.is_ready(), "issuers": issuers })))
 }
 
 /// What the token says of its bearer. `principal()` has everything that every token has.

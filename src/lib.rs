@@ -46,6 +46,10 @@
 //! | [`authenticate`] | the layer that does all that for each request; 401 |
 //! | [`policy`], [`authorize`] | may this caller do this? [`require`]; 403 |
 //! | [`challenge`] | how a refusal looks: status, `WWW-Authenticate`, body |
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`readiness`] | can tokens be judged? 200 or 503 for a load balancer |"
+)]
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
 //! | [`clock`] | time, which a test turns |
 #![cfg_attr(feature = "testing", doc = "| [`testing`] | an issuer of your own, ready-made claims |")]
@@ -118,7 +122,11 @@
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
 //! | `keys refreshed` | DEBUG; INFO for the first, a rotation, a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
+//! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
+//! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
+//! | `tenant resolver failed` | WARN; DEBUG while the same failure repeats | `tenants`, `error` |
+//! | `tenant resolver recovered` | INFO | `tenants` |
 //!
 //! Each fetch of keys runs in a span `key refresh` (INFO, field `issuer`) of its own, without a parent: it serves every
 //! request that waits for it, and outlives them.
@@ -164,7 +172,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `axum` | yes | extractors, `AuthError: IntoResponse` |
+//! | `axum` | yes | extractors, `AuthError: IntoResponse`, `readiness` |
 //! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
 //! | `tracing` | yes | events, and a span around each fetch of keys |
 //! | `metrics` | no | counters and gauges through the `metrics` facade |
@@ -199,6 +207,8 @@ pub mod challenge;
 
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "axum")]
+pub mod readiness;
 
 pub mod clock;
 pub mod docs;

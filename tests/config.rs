@@ -97,7 +97,13 @@ mod with_a_backend {
             .key_ttl(Duration::ZERO)
             .max_stale(24 * 3600 * second + second)
             .key_cooldown(Duration::ZERO)
-            .fetch_timeout(61 * second);
+            .fetch_timeout(61 * second)
+            .key_refresh_at(f64::NAN)
+            .key_back_off(2 * second, second)
+            .max_wait(Duration::ZERO)
+            .max_waiting(0)
+            .max_document_bytes(1)
+            .max_keys(101);
         let told = of(Verifier::builder()
             .issuer(everything)
             .issuer(discovered(A))
@@ -126,6 +132,12 @@ mod with_a_backend {
             "max_stale",
             "key_cooldown",
             "fetch_timeout",
+            "key_refresh_at",
+            "key_back_off",
+            "max_wait",
+            "max_waiting",
+            "max_document_bytes",
+            "max_keys",
         ];
         // An identifier is an identifier, whichever setter it came by.
         let name = |setting: &str| if setting == "also_known_as" { "issuer" } else { setting }.to_owned();
@@ -265,8 +277,11 @@ mod with_a_backend {
     fn a_duration_is_within_its_range() {
         type Setter = fn(Issuer, Duration) -> Issuer;
         let day = 24 * 3600 * 1000;
-        let table: [(&str, Setter, [u64; 2], &[u64]); 4] = [
-            ("key_ttl", Issuer::key_ttl, [1000, day], &[0, 999, day + 1]),
+        // A time to live must be longer than a fetch may take.
+        let quick_ttl = |issuer: Issuer, ttl| issuer.fetch_timeout(Duration::from_millis(100)).key_ttl(ttl);
+        let table: [(&str, Setter, [u64; 2], &[u64]); 5] = [
+            ("key_ttl", quick_ttl, [1000, day], &[0, 999, day + 1]),
+            ("max_wait", Issuer::max_wait, [10, 30_000], &[0, 9, 30_001]),
             ("max_stale", Issuer::max_stale, [0, day], &[day + 1]),
             ("key_cooldown", Issuer::key_cooldown, [100, 3_600_000], &[0, 99, 3_600_001]),
             ("fetch_timeout", Issuer::fetch_timeout, [100, 60_000], &[0, 99, 60_001]),
@@ -442,7 +457,7 @@ mod with_a_backend {
             ("algorithms", &["'RS256'", "'RS256, ES256'", "['EdDSA']", "['Ed25519']"]),
             ("jwks_cooldown", &["0.1", "3600"]),
             ("jwks_timeout", &["0.1", "60"]),
-            ("jwks_ttl", &["1", "86400"]),
+            ("jwks_ttl", &["6", "86400"]),
             ("jwks_max_stale", &["0", "86400"]),
         ] {
             for value in values {

@@ -13,14 +13,19 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{Arc, Mutex, Once},
+    sync::{
+        Arc, Mutex, Once,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::task::yield_now;
 use tower::ServiceExt as _;
 use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
-    keys::Algorithm,
+    clock::Clock as _,
+    issuer::{Tenant, Tenants},
+    keys::{Algorithm, KeptKeys, KeyStore, StoreError, StoreFuture},
     policy::{authenticated, optional, role, scope},
     require,
     testing::{AUDIENCE, TestIssuer},
@@ -220,7 +225,7 @@ struct Documented {
 /// The table of events at the top of `src/observe/mod.rs`, by message.
 fn vocabulary() -> BTreeMap<String, Documented> {
     let table = documented("message");
-    assert_eq!(table.len(), 9, "the table was not read");
+    assert_eq!(table.len(), 11, "the table was not read");
     table
 }
 
@@ -617,6 +622,92 @@ fn plain_http_is_said_aloud_at_start() {
     is_in_the_vocabulary(&heard);
 }
 
+#[tokio::test]
+async fn a_resolver_that_fails_is_told_once_and_its_recovery_too() {
+    let down = Arc::new(AtomicBool::new(true));
+    let state = Arc::clone(&down);
+    let tenants = Tenants::new("https://id.example.com/{tenant}", move |_: Tenant| {
+        let down = state.load(Ordering::Relaxed);
+        async move { if down { Err("the database is down") } else { Ok(None) } }
+    });
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    let stranger = TestIssuer::new();
+    let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(stranger.clock());
+    let verifier = verifier.build().unwrap();
+    let ask = async |tenant: &str| {
+        let token = stranger.token().claim("iss", format!("https://id.example.com/{tenant}")).sign();
+        assert!(verifier.verify(&token).await.is_err());
+    };
+    for (tenant, level) in [("a", Level::WARN), ("b", Level::DEBUG), ("c", Level::DEBUG)] {
+        ask(tenant).await;
+        let heard = ear.only("tenant resolver failed");
+        let error = "transport: the database is down";
+        let expected = [("tenants", "https://id.example.com/{tenant}"), ("error", error)];
+        assert_eq!(heard, event(level, "tenant resolver failed", &expected));
+        is_in_the_vocabulary(&heard);
+    }
+    down.store(false, Ordering::Relaxed);
+    ask("healed").await;
+    let heard = ear.only("tenant resolver recovered");
+    let expected = [("tenants", "https://id.example.com/{tenant}")];
+    assert_eq!(heard, event(Level::INFO, "tenant resolver recovered", &expected));
+    ask("another").await;
+    assert!(ear.all("tenant resolver recovered").is_empty());
+}
+
+/// Has a set of half an hour ago, and no room for another.
+struct FullStore {
+    document: String,
+    fetched_at: Duration,
+}
+
+impl KeyStore for FullStore {
+    fn load<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, Option<KeptKeys>> {
+        let uri = format!("{issuer}/jwks");
+        let kept = KeptKeys::new(issuer, uri, self.document.clone(), self.fetched_at);
+        Box::pin(async { Ok(Some(kept)) })
+    }
+
+    fn save<'a>(&'a self, _: &'a str, _: &'a KeptKeys) -> StoreFuture<'a, ()> {
+        Box::pin(async { Err(StoreError::Failed("no space left".into())) })
+    }
+
+    fn forget<'a>(&'a self, _: &'a str) -> StoreFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn keys_of_an_earlier_process_are_told_and_so_is_a_store_that_fails() {
+    open_ears();
+    let issuer = TestIssuer::new();
+    let fetched_at = issuer.clock().wall();
+    issuer.clock().advance(Duration::from_secs(1800));
+    let store = FullStore { document: issuer.jwks().to_string(), fetched_at };
+    let verifier = Verifier::builder().issuer(issuer.issuer().key_store(store)).audience(AUDIENCE);
+    let verifier = verifier.clock(issuer.clock()).build().unwrap();
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    assert!(verifier.verify(&issuer.token().sign()).await.is_ok());
+    settle().await;
+    let heard = ear.take();
+    let expected = [
+        event(
+            Level::INFO,
+            "keys recalled",
+            &[("issuer", "https://issuer.test"), ("keys", "1"), ("age", "1800")],
+        ),
+        event(
+            Level::WARN,
+            "key store failed",
+            &[("issuer", "https://issuer.test"), ("error", "store failed: no space left")],
+        ),
+    ];
+    for expected in expected {
+        assert!(heard.contains(&expected), "{heard:?}");
+        is_in_the_vocabulary(&expected);
+    }
+}
+
 /// Asks the verifier how it is whenever something is told: a metrics layer might.
 struct Curious {
     verifier: Arc<Mutex<Option<Verifier>>>,
@@ -765,6 +856,12 @@ async fn no_event_ever_contains_a_token_a_secret_or_the_value_of_a_claim() {
         told.insert(heard.message);
     }
     let missing: Vec<_> = vocabulary().into_keys().filter(|message| !told.contains(message)).collect();
-    let elsewhere = ["plain http allowed", "tenant resolver failed", "tenant resolver recovered"];
+    let elsewhere = [
+        "key store failed",
+        "keys recalled",
+        "plain http allowed",
+        "tenant resolver failed",
+        "tenant resolver recovered",
+    ];
     assert_eq!(missing, elsewhere, "the corpus is not what it was");
 }

@@ -67,7 +67,8 @@ async fn each_route_of_the_api_answers_its_caller() {
     assert_eq!(api.ask("GET", "/api/optional", None).await.json(), json!({ "sub": null }));
     assert_eq!(api.ask("GET", "/api/optional", Some(&writer)).await.json(), json!({ "sub": "alice" }));
     // The keys are there: a token was judged.
-    assert_eq!(api.ask("GET", "/ready", None).await.json()["ready"], json!(true));
+    let ready = api.ask("GET", "/ready", None).await.json();
+    assert_eq!((&ready["ready"], &ready["issuers"][0]["state"]), (&json!(true), &json!("fresh")));
 
     for (name, method, path, token, status) in [
         ("a public route does not look at the token", "GET", "/health", Some(&expired), 200),
@@ -104,7 +105,8 @@ async fn the_api_is_not_ready_while_its_issuer_is_down() {
     issuer.fail();
     let api = Server::start_for(&issuer).await;
     assert_eq!(api.ask("GET", "/health", None).await.status, 200);
-    assert_eq!(api.ask("GET", "/ready", None).await.status, 503);
+    let ready = api.ask("GET", "/ready", None).await;
+    assert_eq!((ready.status, &ready.json()["issuers"][0]["state"]), (503, &json!("never_loaded")));
     let token = issuer.token().scope("orders:read").sign();
     assert_eq!(api.ask("GET", "/api/orders", Some(&token)).await.status, 503);
 }

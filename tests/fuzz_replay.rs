@@ -38,6 +38,11 @@ fn key_sets_are_replayed() {
 }
 
 #[test]
+fn kept_key_sets_are_replayed() {
+    replay("kept_keys", fuzz::kept_keys);
+}
+
+#[test]
 fn claims_are_replayed() {
     replay("claims", fuzz::claims);
 }

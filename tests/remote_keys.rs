@@ -686,6 +686,71 @@ async fn a_failing_issuer_is_asked_less_and_less_often() {
 }
 
 #[tokio::test]
+async fn the_back_off_is_the_operators() {
+    let origin = Origin::new();
+    let verifier = origin.trusting(origin.trusted().key_back_off(seconds(10), seconds(20)));
+    origin.fails();
+    assert_eq!(judged(&verifier, &origin.token()).await, "keys_unavailable");
+    for (pause, fetches) in [(9, 1), (3, 2), (15, 2), (8, 3), (15, 3), (8, 4)] {
+        origin.passes(seconds(pause));
+        assert_eq!(judged(&verifier, &origin.token()).await, "keys_unavailable");
+        assert_eq!(origin.fetches(), fetches, "{pause} s later");
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_the_refresh_ahead_is_the_operators() {
+    let origin = Origin::new();
+    let verifier = origin.trusting(origin.trusted().key_ttl(seconds(1000)).key_refresh_at(0.1));
+    assert_eq!(judged(&verifier, &origin.token()).await, OK);
+    for (pause, fetches) in [(89, 1), (22, 2)] {
+        origin.passes(seconds(pause));
+        assert_eq!(judged_at_once(&verifier, &origin.token()), OK);
+        settle().await;
+        assert_eq!(origin.fetches(), fetches);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_and_how_many_may_wait_is_the_operators() {
+    let origin = Origin::new();
+    origin.keys_are(Mood::Hang);
+    let verifier = origin.trusting(origin.trusted().max_wait(seconds(1)).max_waiting(3));
+    let token = origin.token();
+    let began = Instant::now();
+    let mut requests: Vec<_> = (0..5).map(|_| Box::pin(judged(&verifier, &token))).collect();
+    assert_eq!(requests.iter_mut().map(poll).filter(Poll::is_ready).count(), 2);
+    assert_eq!(join_all(requests.drain(..3)).await, ["keys_unavailable"; 3]);
+    assert_eq!(began.elapsed(), seconds(1));
+}
+
+#[tokio::test]
+async fn the_size_of_a_document_and_the_number_of_keys_are_the_operators_to_lower() {
+    let origin = Origin::new();
+    let text = origin.issuer.jwks().to_string();
+    let padded = format!("{text}{}", " ".repeat(2048));
+    let verifier = origin.trusting(origin.trusted().max_document_bytes(1024));
+    origin.keys_are(Mood::text(padded));
+    assert_eq!(judged(&verifier, &origin.token()).await, "keys_unavailable");
+    assert!(last_error(&verifier).starts_with("more than"), "{}", last_error(&verifier));
+
+    let origin = Origin::new();
+    origin.issuer.publish();
+    let verifier = origin.trusting(origin.trusted().max_keys(1));
+    assert_eq!(judged(&verifier, &origin.token()).await, "keys_unavailable");
+    assert_eq!(last_error(&verifier), "unusable: more than 1 keys");
+}
+
+#[test]
+fn a_time_to_live_that_a_slow_fetch_could_eat_up_is_a_fault() {
+    let origin = Origin::new();
+    let build = |issuer| Verifier::builder().issuer(issuer).audience(AUDIENCE).build();
+    let error = build(origin.trusted().key_ttl(seconds(5))).unwrap_err();
+    assert!(error.to_string().contains("stale on arrival"), "{error}");
+    assert!(build(origin.trusted().key_ttl(seconds(5)).fetch_timeout(seconds(4))).is_ok());
+}
+
+#[tokio::test]
 async fn an_expired_set_of_an_idle_service_is_fetched_anew() {
     let origin = Origin::new();
     let verifier = origin.loaded().await;

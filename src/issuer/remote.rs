@@ -1,7 +1,7 @@
 use super::setup::{Issuer, KeySource, check_identifier};
 use crate::{
     error::{ConfigError, Fault},
-    keys::{Fetch, life::KeyPolicy},
+    keys::{Fetch, KeyStore, life::KeyPolicy, load::Limits},
 };
 use http::Uri;
 use std::{sync::Arc, time::Duration};
@@ -13,6 +13,8 @@ pub(crate) struct Remote {
     pub(crate) policy: KeyPolicy,
     /// The template of the tenants that it is one of.
     pub(crate) tenants: Option<Arc<str>>,
+    pub(crate) limits: Limits,
+    pub(crate) store: Option<Arc<dyn KeyStore>>,
 }
 
 /// Issuers whose keys are fetched.
@@ -63,6 +65,20 @@ impl Issuer {
         self
     }
 
+    /// Keeps the last good key set there, for a start while the issuer is down. Its age counts from the fetch, across restarts, and is
+    /// held to [`max_stale`](Issuer::max_stale) as if the process had never ended. Default: nothing is kept.
+    ///
+    /// Whoever can write to the store can make any token until the issuer answers again; see
+    /// [`FileStore`](crate::keys::FileStore).
+    pub fn key_store(mut self, store: impl KeyStore) -> Self {
+        self.needs_fetching("key_store");
+        if let Some(Err(error)) = self.identifiers.first().map(|issuer| store.check(issuer)) {
+            self.faults.push(Fault::new("key_store", error.to_string()));
+        }
+        self.remote.store = Some(Arc::new(store));
+        self
+    }
+
     /// How long a fetched set is good for, whatever its `Cache-Control` says; 1 s to 24 h. Default: 10 min, moved by
     /// `max-age` within 1 min to 1 h.
     pub fn key_ttl(mut self, ttl: Duration) -> Self {
@@ -91,6 +107,66 @@ impl Issuer {
         self.check_range("fetch_timeout", timeout, Duration::from_millis(100), Duration::from_secs(60));
         self.remote.policy.fetch_timeout = timeout;
         self
+    }
+
+    /// When a busy service refreshes in the background, as a part of the time to live, moved by ±10 % so that a fleet does not
+    /// fetch together; 0.1 to 0.9. Default: 0.8.
+    pub fn key_refresh_at(mut self, part: f64) -> Self {
+        self.needs_fetching("key_refresh_at");
+        if !(0.1..=0.9).contains(&part) {
+            self.faults.push(Fault::new("key_refresh_at", format!("{part} is not within 0.1 to 0.9")));
+        }
+        self.remote.policy.refresh_at = part;
+        self
+    }
+
+    /// The pause after a failed fetch, doubled by each further one up to the longest; 100 ms to 1 h. Default: 1 s to 60 s.
+    pub fn key_back_off(mut self, first: Duration, longest: Duration) -> Self {
+        let (least, most) = (Duration::from_millis(100), Duration::from_secs(3600));
+        self.check_range("key_back_off", first, least, most);
+        self.check_range("key_back_off", longest, least, most);
+        if first > longest {
+            let sentence = format!("{first:?} is longer than {longest:?}");
+            self.faults.push(Fault::new("key_back_off", sentence));
+        }
+        self.remote.policy.back_off = (first, longest);
+        self
+    }
+
+    /// How long a request may wait for keys in all, and when a fetch counts as hung; 10 ms to 30 s. Default: 2 s.
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.check_range("max_wait", wait, Duration::from_millis(10), Duration::from_secs(30));
+        self.remote.policy.max_wait = wait;
+        self
+    }
+
+    /// How many requests may wait for this issuer's keys at once; the rest is answered without them. 1 to 65 536.
+    /// Default: 256.
+    pub fn max_waiting(mut self, requests: usize) -> Self {
+        self.check_count("max_waiting", requests, 1, 65_536);
+        self.remote.policy.max_waiting = requests;
+        self
+    }
+
+    /// The largest document that is taken, metadata or key set, in bytes after decompression; 1024 to 262 144. Default: 256 KiB.
+    pub fn max_document_bytes(mut self, bytes: usize) -> Self {
+        self.check_count("max_document_bytes", bytes, 1024, Limits::default().bytes);
+        self.remote.limits.bytes = bytes;
+        self
+    }
+
+    /// The most keys that a set may have, skipped ones included; 1 to 100. Default: 100.
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        self.check_count("max_keys", keys, 1, Limits::default().keys);
+        self.remote.limits.keys = keys;
+        self
+    }
+
+    fn check_count(&mut self, setting: &'static str, value: usize, least: usize, most: usize) {
+        self.needs_fetching(setting);
+        if value < least || value > most {
+            self.faults.push(Fault::new(setting, format!("{value} is not within {least} to {most}")));
+        }
     }
 
     /// A setting that would do nothing is a fault: somebody believes that it does.

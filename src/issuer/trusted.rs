@@ -12,6 +12,8 @@ use crate::{
     observe,
 };
 use std::sync::Arc;
+#[cfg(feature = "remote")]
+use std::time::Duration;
 
 /// An issuer as the verifier runs it: checked, with its keys or the engine that fetches them.
 pub(crate) struct TrustedIssuer {
@@ -70,6 +72,8 @@ impl Issuer {
         self.check_algorithms(algorithms, &mut faults);
         #[cfg(feature = "remote")]
         self.check_addresses(&mut faults);
+        #[cfg(feature = "remote")]
+        self.check_times(&mut faults);
         let name = self.identifiers.first().map_or("", |identifier| identifier);
         faults.into_iter().map(|fault| name_issuer(fault, name)).collect()
     }
@@ -161,6 +165,23 @@ impl Issuer {
         }
     }
 
+    fn check_times(&self, faults: &mut Vec<Fault>) {
+        if matches!(self.source, KeySource::Fixed(_)) {
+            return;
+        }
+        let policy = &self.remote.policy;
+        // One that is out of its own bounds has been told already.
+        let stale_on_arrival =
+            |ttl: &Duration| *ttl >= Duration::from_secs(1) && *ttl <= policy.fetch_timeout;
+        if let Some(ttl) = policy.ttl.filter(stale_on_arrival) {
+            let sentence = format!(
+                "{ttl:?} is not longer than the fetch's time-out, {:?}: a set could be stale on arrival",
+                policy.fetch_timeout
+            );
+            faults.push(Fault::new("key_ttl", sentence));
+        }
+    }
+
     fn metadata_urls(&self) -> Vec<String> {
         let issuer = self.identifiers.first().map_or("", |identifier| identifier);
         match &self.source {
@@ -182,6 +203,8 @@ impl Issuer {
             own_fetch: self.remote.fetch.clone(),
             http: HttpFetch::default(),
             policy: self.remote.policy.clone(),
+            limits: self.remote.limits,
+            store: self.remote.store.clone(),
             allow_http: self.allow_http,
         };
         let clock = Arc::clone(clock);

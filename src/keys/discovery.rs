@@ -1,6 +1,6 @@
 //! Where an issuer's keys are: OpenID Connect Discovery 1.0 and RFC 8414, asked in that order.
 
-use super::fetch::{Fetch, FetchError, FetchRequest, MAX_BYTES};
+use super::fetch::{Fetch, FetchError, FetchRequest};
 use crate::json;
 use serde_json::Value;
 
@@ -29,11 +29,24 @@ fn split_origin(url: &str) -> (&str, &str) {
 ///
 /// Only "not here" moves on to the next address: metadata of another issuer, or an outage, ends the search, or an
 /// attacker who can break the first address could choose the second.
-pub(crate) async fn locate(fetch: &dyn Fetch, issuer: &str, urls: &[String]) -> Result<String, FetchError> {
+pub(crate) async fn locate(
+    fetch: &dyn Fetch,
+    issuer: &str,
+    urls: &[String],
+    max_bytes: usize,
+) -> Result<String, FetchError> {
     let mut last = FetchError::Unusable("no metadata address".into());
     for url in urls {
-        match fetch.fetch(&FetchRequest::new(url, None)).await {
-            Ok(fetched) => return locate_in(&fetched.body.unwrap_or_default(), issuer),
+        let request = FetchRequest { max_bytes, ..FetchRequest::new(url, None) };
+        match fetch.fetch(&request).await {
+            Ok(fetched) => {
+                let body = fetched.body.unwrap_or_default();
+                return if body.len() > max_bytes {
+                    Err(FetchError::TooLarge)
+                } else {
+                    locate_in(&body, issuer)
+                };
+            }
             Err(FetchError::Status(code @ (404 | 405 | 410))) => last = FetchError::Status(code),
             Err(error) => return Err(error),
         }
@@ -43,9 +56,6 @@ pub(crate) async fn locate(fetch: &dyn Fetch, issuer: &str, urls: &[String]) -> 
 
 /// `issuer` must equal ours, byte for byte (RFC 8414 section 3.3, OpenID Connect Discovery section 4.3).
 pub(crate) fn locate_in(body: &[u8], issuer: &str) -> Result<String, FetchError> {
-    if body.len() > MAX_BYTES {
-        return Err(FetchError::TooLarge);
-    }
     let unusable = |words: &str| FetchError::Unusable(words.to_owned());
     let document = json::read_object(body).map_err(|_| unusable("metadata is not a JSON object"))?;
     match document.get("issuer").and_then(Value::as_str) {

@@ -1,5 +1,6 @@
 //! The transport: the only place that touches the network.
 
+use crate::error::ConfigError;
 use std::{
     error::Error,
     fmt,
@@ -114,22 +115,75 @@ impl Error for FetchError {}
 /// A fetch happens every few minutes: a pooled connection would be dead by then and cost the attempt.
 /// `https` goes through the proxy that the environment names; plain `http` never does, because it is for loopback, and
 /// a proxy would carry it off the machine.
+///
+/// A private CA, a client certificate, another proxy or shorter time-outs come with a client of your own:
+///
+/// - [`from_builder`](Self::from_builder) is the one to choose: it takes care of redirects and compression itself.
+/// - [`with_client`](Self::with_client) is for a client that already exists, and can only refuse what came of them.
+///
+/// ```
+/// # #[cfg(feature = "aws-lc-rs")] {
+/// use tower_bearer::{ConfigError, Issuer, keys::HttpFetch};
+///
+/// fn trusted(ca: reqwest::Certificate) -> Result<Issuer, ConfigError> {
+///     let builder = reqwest::Client::builder().tls_certs_only([ca]);
+///     Ok(Issuer::discover("https://id.internal.example")?.fetch(HttpFetch::from_builder(builder)?))
+/// }
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct HttpFetch {
-    clients: Arc<Clients>,
+    clients: Clients,
+}
+
+#[derive(Clone)]
+enum Clients {
+    Ours(Arc<Pair>),
+    Yours(reqwest::Client),
 }
 
 /// Made at the first fetch, because they read the system's certificates and `build()` does no I/O.
 #[derive(Default)]
-struct Clients {
+struct Pair {
     https: OnceLock<reqwest::Client>,
     plain: OnceLock<reqwest::Client>,
 }
 
+impl Default for Clients {
+    fn default() -> Self {
+        Self::Ours(Arc::default())
+    }
+}
+
 impl HttpFetch {
+    /// Fetches with a client that this builder makes. Redirects, decompression and idle connections are turned off,
+    /// whatever it said of them; CA, client certificate, proxy, time-outs and headers are the builder's. So is plain
+    /// `http` through its proxy, where an address is plain `http`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for `fetch` where no client can be made of it.
+    pub fn from_builder(builder: reqwest::ClientBuilder) -> Result<Self, ConfigError> {
+        let made = tame(builder).build();
+        made.map(Self::with_client).map_err(|error| ConfigError::new("fetch", chain(&error.without_url())))
+    }
+
+    /// Fetches with that client, as it is.
+    ///
+    /// A client cannot be asked whether it follows redirects or decompresses. An answer from another address than the
+    /// one that was asked is [`FetchError::Redirect`], and its body is not read; but the client has gone there by then.
+    /// The limit of 256 KiB is counted after decompression, and reading ends where it is passed.
+    pub fn with_client(client: reqwest::Client) -> Self {
+        Self { clients: Clients::Yours(client) }
+    }
+
     fn client(&self, url: &str) -> Result<&reqwest::Client, FetchError> {
+        let pair = match &self.clients {
+            Clients::Ours(pair) => pair,
+            Clients::Yours(client) => return Ok(client),
+        };
         let https = super::is_https(url);
-        let slot = if https { &self.clients.https } else { &self.clients.plain };
+        let slot = if https { &pair.https } else { &pair.plain };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
@@ -139,13 +193,17 @@ impl HttpFetch {
     }
 
     async fn get(&self, request: &FetchRequest) -> Result<Fetched, FetchError> {
-        let transport = |error: reqwest::Error| FetchError::Transport(chain(&error.without_url()));
-        let mut get =
-            self.client(&request.url)?.get(&request.url).header(http::header::ACCEPT, "application/json");
+        let client = self.client(&request.url)?;
+        let mut get = client.get(&request.url).header(http::header::ACCEPT, "application/json");
         if let Some(etag) = &request.etag {
             get = get.header(http::header::IF_NONE_MATCH, etag);
         }
-        let mut response = get.send().await.map_err(transport)?;
+        let get = get.build().map_err(transport)?;
+        let asked = get.url().clone();
+        let mut response = client.execute(get).await.map_err(transport)?;
+        if !is_same_place(asked, response.url().clone()) {
+            return Err(FetchError::Redirect);
+        }
         let modified = check_status(response.status(), request)?;
         let mut fetched = read_head(response.headers());
         if !modified {
@@ -175,18 +233,35 @@ impl fmt::Debug for HttpFetch {
     }
 }
 
-fn make_client(https: bool) -> reqwest::Result<reqwest::Client> {
-    let client = reqwest::Client::builder();
-    let client = if https { client.https_only(true) } else { client.no_proxy() };
-    client
+/// Both as `reqwest` normalised them. What stands behind `#` is never sent.
+fn is_same_place(mut asked: reqwest::Url, mut answered: reqwest::Url) -> bool {
+    asked.set_fragment(None);
+    answered.set_fragment(None);
+    asked == answered
+}
+
+fn transport(error: reqwest::Error) -> FetchError {
+    if error.is_timeout() {
+        return FetchError::TimedOut;
+    }
+    FetchError::Transport(chain(&error.without_url()))
+}
+
+/// What no client of ours may do: go where it is sent, or unpack what it gets.
+fn tame(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .no_gzip()
         .no_brotli()
         .no_deflate()
         .no_zstd()
-        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .build()
+}
+
+fn make_client(https: bool) -> reqwest::Result<reqwest::Client> {
+    let client = reqwest::Client::builder();
+    let client = if https { client.https_only(true) } else { client.no_proxy() };
+    tame(client).user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))).build()
 }
 
 /// Whether there is a body to read.

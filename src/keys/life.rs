@@ -11,11 +11,6 @@ use std::time::Duration;
 use policy::DEFAULT_TTL;
 pub(crate) use policy::KeyPolicy;
 
-const BACK_OFF_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// A failed attempt excuses a stale set for this long: twice the longest back-off, so that a busy service never waits
-/// for a retry, and an idle one that wakes up tries again before it judges.
-const EXCUSE: Duration = Duration::from_secs(120);
-
 /// How long past its time-out a fetch is still awaited.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -269,7 +264,7 @@ impl Life {
         let (least, most) = self.policy.ttl_bounds;
         let moved = || max_age.map_or(DEFAULT_TTL, |age| age.clamp(least, most));
         let ttl = self.policy.ttl.unwrap_or_else(moved);
-        let refresh_after = ttl.mul_f64(0.8 * jitter(roll));
+        let refresh_after = ttl.mul_f64(self.policy.refresh_at * jitter(roll));
         Loaded { at, answered: at, ttl, refresh_after, head_start: Duration::ZERO }
     }
 
@@ -294,7 +289,8 @@ impl Life {
 
     /// The same life under another policy: the set, its age and the failures stay; a fetch under way does not.
     pub(crate) fn inherit(&self, policy: KeyPolicy) -> Self {
-        let reset = |set: Loaded, ttl: Duration| Loaded { ttl, refresh_after: ttl.mul_f64(0.8), ..set };
+        let after = |ttl: Duration| ttl.mul_f64(policy.refresh_at);
+        let reset = |set: Loaded, ttl: Duration| Loaded { ttl, refresh_after: after(ttl), ..set };
         let set = self.set.map(|set| policy.ttl.map_or(set, |ttl| reset(set, ttl)));
         Self { set, failing: self.failing, ..Self::new(policy) }
     }
@@ -310,7 +306,7 @@ impl Life {
     fn fail(&mut self, now: Now, roll: f64) {
         let started = self.in_flight.take().map_or(now, |flight| flight.started);
         let count = self.failing.map_or(1, |failing| failing.count.saturating_add(1));
-        let (least, most) = BACK_OFF_BOUNDS;
+        let (least, most) = self.policy.back_off;
         let doubled = least.saturating_mul(2u32.saturating_pow((count - 1).min(16)));
         let back_off = doubled.min(most).mul_f64(jitter(roll)).clamp(least, most);
         self.failing = Some(Failing { count, started, ended: now, back_off });
@@ -324,15 +320,13 @@ impl Life {
 
     /// Stale-if-error, never stale-while-revalidate.
     fn judge_stale(&self, now: Now) -> Answer {
-        if self.is_excused(now) {
-            return Answer { verdict: Verdict::Judge, fetch: self.may_retry(now) };
+        // The first attempt past the time to live waits for no back-off.
+        let fetch = self.in_flight.is_none() && (!self.has_failed_stale() || self.may_retry(now));
+        let hung = self.in_flight.is_some_and(|flight| self.is_hung(flight, now));
+        if hung || self.is_excused(now) {
+            return Answer { verdict: Verdict::Judge, fetch };
         }
-        match self.in_flight {
-            Some(flight) if self.is_hung(flight, now) => Answer { verdict: Verdict::Judge, fetch: false },
-            Some(_) => self.wait_or(Verdict::Unavailable(Duration::ZERO), false),
-            // The first attempt past the time to live waits for no back-off.
-            None => self.wait_or(Verdict::Unavailable(Duration::ZERO), true),
-        }
+        self.wait_or(Verdict::Unavailable(Duration::ZERO), self.in_flight.is_none())
     }
 
     /// Nothing may judge: join the fetch, start it, or say when.
@@ -371,10 +365,18 @@ impl Life {
         flight.hung || since(flight.started, now) >= self.policy.max_wait
     }
 
-    /// A refresh that was attempted past the time to live has failed, not long ago.
+    /// The last refresh has failed, not long ago. One that was attempted before the time to live was over excuses until
+    /// its back-off is over twice: a busy service has begun another one by then, and that one has failed or hangs.
     fn is_excused(&self, now: Now) -> bool {
+        let Some(failing) = self.failing else { return false };
+        let before = || failing.back_off.saturating_mul(2).saturating_add(self.policy.max_wait);
+        since(failing.ended, now) <= if self.has_failed_stale() { self.policy.excuse() } else { before() }
+    }
+
+    /// The last refresh that failed was attempted past the time to live.
+    fn has_failed_stale(&self) -> bool {
         let (Some(set), Some(failing)) = (self.set, self.failing) else { return false };
-        set.age(failing.started) >= set.ttl && since(failing.ended, now) <= EXCUSE
+        set.age(failing.started) >= set.ttl
     }
 
     fn may_retry(&self, now: Now) -> bool {
@@ -483,15 +485,27 @@ mod tests {
     fn a_stale_set_judges_once_an_attempt_past_its_time_has_failed() {
         let mut life = loaded_at_zero();
         life.ask(Need::Set, at(590.0));
-        life.failed(at(599.0), MIDDLE);
+        life.failed(at(595.0), MIDDLE);
         assert_eq!(
             life.ask(Need::Set, at(600.0)),
             wait(true),
-            "that attempt was too early, and no back-off counts"
+            "that attempt was long ago, and no back-off counts"
         );
         life.failed(at(600.5), MIDDLE);
         assert_eq!(life.ask(Need::Set, at(600.6)), judge(false));
         assert_eq!(life.ask(Need::Set, at(700.0)), judge(true));
+    }
+
+    #[test]
+    fn a_busy_service_in_an_outage_does_not_wait_where_the_time_to_live_ends() {
+        let mut life = loaded_at_zero();
+        life.ask(Need::Set, at(598.0));
+        life.failed(at(599.5), MIDDLE);
+        assert_eq!(life.ask(Need::Set, at(600.0)), judge(true), "tried at once, whatever the back-off");
+        assert_eq!(life.ask(Need::Set, at(601.9)), judge(false), "it hangs");
+        assert_eq!(life.ask(Need::Set, at(604.9)), judge(false), "it has hung for long");
+        life.failed(at(605.0), MIDDLE);
+        assert_eq!(life.ask(Need::Set, at(605.1)), judge(false), "and has failed past the time to live");
     }
 
     #[test]

@@ -136,9 +136,15 @@ impl Record {
         }
     }
 
-    /// Whether an attempt past the time to live has failed, not long ago.
-    fn excuses(&self, (began, ended): (Now, Now), now: Now) -> bool {
-        self.set().is_some_and(|set| age(set.at, began) >= set.ttl) && age(ended, now) <= EXCUSE
+    fn is_past_its_time(&self, moment: Now) -> bool {
+        self.set().is_some_and(|set| age(set.at, moment) >= set.ttl)
+    }
+
+    /// Whether an attempt past the time to live has failed, not long ago; or one before it, less than two back-offs
+    /// and a wait ago.
+    fn excuses(&self, (began, ended): (Now, Now), back_off: Duration, now: Now) -> bool {
+        let late = self.is_past_its_time(began);
+        age(ended, now) <= if late { EXCUSE } else { back_off * 2 + self.policy.max_wait }
     }
 
     /// An attempt that is not back long after its time-out is given up by the next who asks: its number.
@@ -194,13 +200,18 @@ impl Record {
         let is_hung = self.in_flight().is_some_and(|attempt| attempt.is_hung(&self.policy, now));
         match answer.verdict {
             Verdict::Judge => {
-                let excused = self.failures().any(|failure| self.excuses(failure, now));
+                let back_off = longest_back_off(self.failures().count());
+                let excused = self.failures().any(|failure| self.excuses(failure, back_off, now));
                 let may_judge = match freshness {
                     Freshness::Fresh => true,
                     Freshness::Stale => excused || is_hung,
                     Freshness::NeverLoaded | Freshness::Expired => false,
                 };
                 assert!(may_judge, "a set judges that is {freshness:?}");
+                let tries = answer.fetch || self.in_flight().is_some();
+                let tried = tries || self.failures().any(|(began, _)| self.is_past_its_time(began));
+                let needs_none = freshness == Freshness::Fresh || need == Need::MissingKey;
+                assert!(tried || needs_none, "a set judges past its time, and nobody tries to refresh it");
             }
             Verdict::Wait => {
                 assert!(!is_full, "one waits too many");
@@ -213,7 +224,9 @@ impl Record {
         }
         match need {
             Need::Set => {
-                let excused = self.failures().next().is_some_and(|failure| self.excuses(failure, now));
+                let back_off = shortest_back_off(self.failures().count());
+                let last = self.failures().next();
+                let excused = last.is_some_and(|failure| self.excuses(failure, back_off, now));
                 let under_way = answer.fetch || self.in_flight().is_some();
                 if freshness == Freshness::Fresh || (freshness == Freshness::Stale && (excused || is_hung)) {
                     assert_eq!(answer.verdict, Verdict::Judge, "a known key waits for no issuer");

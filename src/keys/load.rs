@@ -5,9 +5,24 @@ use super::{
     fetch::{Fetch, FetchError, FetchRequest, HttpFetch, MAX_BYTES},
     is_https, is_safe_url,
     life::KeyPolicy,
+    set::MAX_KEYS,
+    store::{KeptKeys, KeyStore},
 };
 use crate::observe;
 use std::{sync::Arc, time::Duration};
+
+/// How much of a document is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) bytes: usize,
+    pub(crate) keys: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: MAX_BYTES, keys: MAX_KEYS }
+    }
+}
 
 /// Where and how to fetch.
 pub(crate) struct RemoteConfig {
@@ -19,6 +34,9 @@ pub(crate) struct RemoteConfig {
     pub(crate) own_fetch: Option<Arc<dyn Fetch>>,
     pub(crate) http: HttpFetch,
     pub(crate) policy: KeyPolicy,
+    pub(crate) limits: Limits,
+    /// Where the last good set outlives this process.
+    pub(crate) store: Option<Arc<dyn KeyStore>>,
     /// Whether an address may be plain `http` off loopback.
     pub(crate) allow_http: bool,
 }
@@ -47,12 +65,19 @@ impl RemoteConfig {
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let same_fetch = match (&self.own_fetch, &other.own_fetch) {
-            (None, None) => true,
-            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
-            _ => false,
-        };
-        same_fetch && self.is_same_place(other) && self.policy == other.policy
+        is_same_arc(&self.own_fetch, &other.own_fetch)
+            && is_same_arc(&self.store, &other.store)
+            && self.is_same_place(other)
+            && self.policy == other.policy
+            && self.limits == other.limits
+    }
+}
+
+fn is_same_arc<T: ?Sized>(ours: &Option<Arc<T>>, theirs: &Option<Arc<T>>) -> bool {
+    match (ours, theirs) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+        _ => false,
     }
 }
 
@@ -70,6 +95,8 @@ impl Place {
 pub(crate) struct Trace {
     located: Option<Located>,
     etag: Option<String>,
+    /// The document, where a store wants it.
+    document: Option<Arc<[u8]>>,
 }
 
 /// A key set's address out of the metadata.
@@ -100,21 +127,31 @@ pub(super) async fn fetch_keys(
         None => Located { url: locate(config).await?, at: now },
     };
     check_address(config, &located.url)?;
-    let request = FetchRequest::new(&located.url, etag);
+    let request = FetchRequest { max_bytes: config.limits.bytes, ..FetchRequest::new(&located.url, etag) };
     let fetched = config.fetch().fetch(&request).await?;
-    let (keys, etag) = match fetched.body {
+    let located = Some(located);
+    let (keys, trace) = match fetched.body {
         // A new set without an `ETag` leaves none: the old one names what we hold no more.
-        Some(body) => (Some(read_keys(&body)?), fetched.etag),
-        None if request.etag.is_some() => (None, fetched.etag.or(request.etag)),
+        Some(body) => {
+            let keys = read_keys(&body, config.limits)?;
+            let document = config.store.is_some().then(|| body.into());
+            (Some(keys), Trace { located, etag: fetched.etag, document })
+        }
+        None if request.etag.is_some() => {
+            let etag = fetched.etag.or(request.etag);
+            (None, Trace { located, etag, document: trace.document })
+        }
         None => return Err(FetchError::Unusable("no document".into())),
     };
-    Ok((keys, Trace { located: Some(located), etag }, fetched.max_age))
+    Ok((keys, trace, fetched.max_age))
 }
 
 async fn locate(config: &RemoteConfig) -> Result<String, FetchError> {
     match &config.place {
         Place::Jwks(url) => Ok(url.clone()),
-        Place::Discover(urls) => discovery::locate(config.fetch(), &config.issuer, urls).await,
+        Place::Discover(urls) => {
+            discovery::locate(config.fetch(), &config.issuer, urls, config.limits.bytes).await
+        }
     }
 }
 
@@ -130,11 +167,38 @@ fn check_address(config: &RemoteConfig, url: &str) -> Result<(), FetchError> {
     Ok(())
 }
 
-fn read_keys(body: &[u8]) -> Result<KeySet, FetchError> {
-    if body.len() > MAX_BYTES {
+/// A set that was kept, if it could have been fetched: from this issuer, from an address that is one of ours, and with a
+/// usable key.
+pub(super) fn read_kept(config: &RemoteConfig, kept: &KeptKeys) -> Result<(KeySet, Trace), FetchError> {
+    let unusable = |words: &str| FetchError::Unusable(words.to_owned());
+    if kept.issuer != *config.issuer {
+        return Err(unusable("the kept set is another issuer's"));
+    }
+    if matches!(&config.place, Place::Jwks(url) if *url != kept.jwks_uri) {
+        return Err(unusable("the kept set is from another address"));
+    }
+    check_address(config, &kept.jwks_uri)?;
+    let keys = read_keys(&kept.document, config.limits)?;
+    // Where the set is now, and whether it has changed, the first fetch finds out by itself.
+    Ok((keys, Trace::default()))
+}
+
+/// What there is to keep of a good fetch.
+pub(super) fn to_keep(config: &RemoteConfig, trace: &Trace, fetched_at: Duration) -> Option<KeptKeys> {
+    let (located, document) = (trace.located.as_ref()?, trace.document.as_ref()?);
+    let mut kept = KeptKeys::new(&*config.issuer, &*located.url, document.to_vec(), fetched_at);
+    kept.etag.clone_from(&trace.etag);
+    Some(kept)
+}
+
+fn read_keys(body: &[u8], limits: Limits) -> Result<KeySet, FetchError> {
+    if body.len() > limits.bytes {
         return Err(FetchError::TooLarge);
     }
     let keys = KeySet::from_json(body).map_err(|error| FetchError::Unusable(error.to_string()))?;
+    if keys.len() + keys.skipped().len() > limits.keys {
+        return Err(FetchError::Unusable(format!("more than {} keys", limits.keys)));
+    }
     // A good set must never be replaced by nothing: the issuer's mistake would lock everyone out.
     if keys.is_empty() { Err(FetchError::Unusable("no usable key in the set".into())) } else { Ok(keys) }
 }

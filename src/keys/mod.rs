@@ -42,6 +42,8 @@ pub(crate) mod load;
 pub(crate) mod remote;
 mod set;
 #[cfg(feature = "remote")]
+pub(crate) mod store;
+#[cfg(feature = "remote")]
 mod url;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -57,4 +59,8 @@ pub(crate) use url::{is_https, is_safe_url};
 pub use {
     fetch::{Fetch, FetchError, FetchFuture, FetchRequest, Fetched, HttpFetch},
     remote::RemoteKeySet,
+    store::{KeptKeys, KeyStore, StoreError, StoreFuture},
 };
+
+#[cfg(all(unix, feature = "remote"))]
+pub use store::FileStore;

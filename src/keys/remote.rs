@@ -1,14 +1,15 @@
 //! One issuer's keys as something that is fetched and kept.
 
 use super::{
-    KeySet,
-    driver::{Brought, Driver, Look, News, Order, Source},
+    KeptKeys, KeySet, KeyStore,
+    driver::{Brought, Driver, Good, Look, News, Order, Recalled, Source},
     fetch::FetchError,
     life::{Freshness, KeyPolicy},
-    load::{RemoteConfig, Trace, fetch_keys},
+    load::{RemoteConfig, Trace, fetch_keys, read_kept, to_keep},
 };
 use crate::{clock::Clock, observe};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// One issuer's keys, fetched and kept by the rules of the key life.
 ///
@@ -22,11 +23,16 @@ pub struct RemoteKeySet {
 /// An issuer's key set, wherever it is.
 pub(crate) struct KeySource {
     config: RemoteConfig,
+    /// One word to the store at a time: a late save must not overwrite the next.
+    keeping: tokio::sync::Mutex<()>,
 }
+
+/// How long a set may take to be kept, the one before it included.
+const KEEP_LIMIT: Duration = Duration::from_secs(30);
 
 impl RemoteKeySet {
     pub(crate) fn new(config: RemoteConfig, clock: Arc<dyn Clock>) -> Self {
-        Self { driver: Driver::new(KeySource { config }, clock) }
+        Self { driver: Driver::new(KeySource::new(config), clock) }
     }
 
     /// The same keys under new settings: nothing that is known of an issuer is lost because somebody named it again.
@@ -38,11 +44,29 @@ impl RemoteKeySet {
         if !was.is_same_place(&config) {
             return Self::new(config, clock);
         }
-        Self { driver: Driver::after(&old.driver, KeySource { config }, clock) }
+        Self { driver: Driver::after(&old.driver, KeySource::new(config), clock) }
     }
 
     pub(crate) fn driver(&self) -> &Driver<KeySource> {
         &self.driver
+    }
+}
+
+impl KeySource {
+    fn new(config: RemoteConfig) -> Self {
+        Self { config, keeping: tokio::sync::Mutex::new(()) }
+    }
+
+    async fn save(&self, store: &dyn KeyStore, kept: &KeptKeys) {
+        let _turn = self.keeping.lock().await;
+        let issuer = &*self.config.issuer;
+        if let Err(error) = store.save(issuer, kept).await {
+            observe::store_failed(issuer, &error);
+            // What was kept before may hold a key that has been withdrawn since.
+            if let Err(error) = store.forget(issuer).await {
+                observe::store_failed(issuer, &error);
+            }
+        }
     }
 }
 
@@ -62,8 +86,44 @@ impl Source for KeySource {
         Ok(Brought { value, memo, max_age })
     }
 
+    async fn recall(&self) -> Option<Recalled<Self>> {
+        let (store, issuer) = (self.config.store.as_ref()?, &*self.config.issuer);
+        let kept = match store.load(issuer).await {
+            Ok(kept) => kept?,
+            Err(error) => {
+                observe::store_failed(issuer, &error);
+                return None;
+            }
+        };
+        match read_kept(&self.config, &kept) {
+            Ok((value, memo)) => {
+                let (fetched_at, max_age) = (kept.fetched_at, kept.max_age);
+                Some(Recalled { value, memo, fetched_at, max_age })
+            }
+            Err(error) => {
+                observe::store_failed(issuer, &error);
+                None
+            }
+        }
+    }
+
+    async fn keep(&self, good: Good<Self>) {
+        let (Some(store), Some(mut kept)) =
+            (&self.config.store, to_keep(&self.config, &good.memo, good.fetched_at))
+        else {
+            return;
+        };
+        kept.max_age = good.max_age;
+        if timeout(KEEP_LIMIT, self.save(&**store, &kept)).await.is_err() {
+            observe::store_failed(&self.config.issuer, &"timed out");
+        }
+    }
+
     fn came(&self, news: News<'_, KeySet>) {
         let keys = news.now;
+        if let Some(age) = news.kept_for {
+            return observe::keys_recalled(&self.config.issuer, keys.len(), age);
+        }
         let refresh = observe::Refresh {
             keys: keys.len(),
             skipped: keys.skipped().count(),

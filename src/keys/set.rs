@@ -6,7 +6,7 @@ use std::{fmt, fs::File, io::Read as _, path::Path};
 
 /// More than any issuer publishes, and little enough to read at once.
 const MAX_BYTES: usize = 256 * 1024;
-const MAX_KEYS: usize = 100;
+pub(super) const MAX_KEYS: usize = 100;
 /// A token without `kid` may cost this many signature checks.
 const MAX_TRIES: usize = 4;
 /// What is kept of a refused key's `kid`, for the log.

@@ -1,6 +1,7 @@
 use super::Looks;
 use crate::error::{AuthError, AuthErrorKind};
 use std::fmt;
+use std::time::Duration;
 #[cfg(feature = "remote")]
 use tracing::{Instrument as _, instrument::Instrumented};
 use tracing::{Level, enabled};
@@ -65,6 +66,17 @@ pub(super) fn refresh_failed(issuer: &str, error: &dyn fmt::Display, again: bool
     } else {
         event!(WARN, issuer, %error, "key refresh failed");
     }
+}
+
+/// Keys that an earlier process had fetched that long ago.
+#[cfg(feature = "remote")]
+pub(crate) fn keys_recalled(issuer: &str, keys: usize, age: Duration) {
+    event!(INFO, issuer, keys, age = age.as_secs(), "keys recalled");
+}
+
+#[cfg(feature = "remote")]
+pub(crate) fn store_failed(issuer: &str, error: &dyn fmt::Display) {
+    event!(WARN, issuer, %error, "key store failed");
 }
 
 /// The resolver is one for all tenants: `tenants` is their template, and no tenant is named.

@@ -15,6 +15,8 @@
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
 //! | `keys refreshed` | DEBUG; INFO for the first, for changed key ids and for a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG when the same failure repeats | `issuer`, `error` |
+//! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
+//! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
 //! | `tenant resolver failed` | WARN; DEBUG when the same failure repeats | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
@@ -75,7 +77,7 @@ mod refreshes;
 pub(crate) use decisions::{denied, miswired, refused, refused_within};
 pub(crate) use events::plain_http;
 #[cfg(feature = "remote")]
-pub(crate) use events::{resolver_failed, resolver_recovered};
+pub(crate) use events::{keys_recalled, resolver_failed, resolver_recovered, store_failed};
 pub(crate) use metrics::{admitted, anonymous, describe, key_set, key_set_gone, permitted};
 #[cfg(feature = "remote")]
 pub(crate) use refreshes::{in_refresh, refresh_failed, refreshed};

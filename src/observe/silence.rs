@@ -3,6 +3,8 @@
 use super::Looks;
 use crate::error::AuthError;
 use std::fmt;
+#[cfg(feature = "remote")]
+use std::time::Duration;
 
 pub(super) fn refused(_: &AuthError, _: impl FnOnce() -> Looks) {}
 
@@ -28,3 +30,9 @@ pub(crate) fn resolver_failed(_: &str, _: &dyn fmt::Display, _: bool) {}
 
 #[cfg(feature = "remote")]
 pub(crate) fn resolver_recovered(_: &str) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn keys_recalled(_: &str, _: usize, _: Duration) {}
+
+#[cfg(feature = "remote")]
+pub(crate) fn store_failed(_: &str, _: &dyn fmt::Display) {}

@@ -6,7 +6,7 @@ use crate::{
     claims::{AuthorityMapping, ClaimMap, Principal},
     issuer::{IssuerKeys, TrustedIssuer},
     json,
-    keys::{Algorithm, KeySet},
+    keys::{Algorithm, KeptKeys, KeySet},
     policy::Policy,
     token::{BearerToken, TokenSources},
     verify::{JoseHeader, Rules, read_claims, signature},
@@ -79,6 +79,15 @@ pub fn key_set(data: &[u8]) {
             let _ = keys.select(None, algorithm);
         }
     }
+}
+
+/// A kept key set.
+pub fn kept_keys(data: &[u8]) {
+    let Ok(kept) = KeptKeys::from_json(ISSUER, data) else { return };
+    assert_eq!(kept.issuer, ISSUER);
+    let again = kept.to_json().and_then(|json| KeptKeys::from_json(ISSUER, &json));
+    assert_eq!(again.as_ref(), Ok(&kept), "what was read is written the same");
+    let _ = (KeySet::from_json(&kept.document), format!("{kept:?}"));
 }
 
 /// A payload behind a good signature.

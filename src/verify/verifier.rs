@@ -2,6 +2,8 @@ use super::{
     Status, VerifierBuilder, looks, rules,
     steps::{Case, Core, Parts, Patience, Stop},
 };
+#[cfg(all(feature = "axum", feature = "remote"))]
+use crate::keys::life::Freshness;
 use crate::{
     claims::{ClaimMap, Claims, Principal},
     clock::Now,
@@ -163,6 +165,22 @@ impl<T> Verifier<T> {
             fetch.await;
         }
         self.status()
+    }
+}
+
+#[cfg(all(feature = "axum", feature = "remote"))]
+impl<T> Verifier<T> {
+    /// Begins a fetch for each issuer whose keys are not fresh, by the rules of [`warm_up`](Self::warm_up), and waits for
+    /// none.
+    pub(crate) fn kick(&self) {
+        for issuer in self.core.directory.issuers() {
+            if let IssuerKeys::Remote(remote) = &issuer.keys
+                && remote.driver().look().freshness != Freshness::Fresh
+            {
+                // It is under way without its waiter.
+                drop(remote.driver().warm());
+            }
+        }
     }
 }
 

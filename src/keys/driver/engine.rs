@@ -178,8 +178,8 @@ impl<S: Source> Driver<S> {
         let task = runtime.spawn(fly(Arc::clone(&self.shared.source), plan, report));
         let mut engine = self.shared.lock();
         // It may have ended already, and the next one begun.
-        let latest = engine.life.is_latest(flight);
-        let given_up = if latest { engine.task.replace(task.abort_handle()) } else { None };
+        let under_way = engine.life.is_latest(flight) && engine.life.is_fetching();
+        let given_up = if under_way { engine.task.replace(task.abort_handle()) } else { None };
         drop(engine);
         if let Some(task) = given_up {
             task.abort();
@@ -267,6 +267,8 @@ impl<S: Source> Shared<S> {
         if !engine.life.is_latest(flight) {
             return false;
         }
+        // What it still has to do, nobody has to stop.
+        engine.task = None;
         let before = self.value();
         let accepted = outcome.and_then(|brought| match (brought.value.map(Arc::new), &before) {
             (Some(value), _) => Ok((value, brought.memo, brought.max_age)),

@@ -1,0 +1,268 @@
+use super::{KeptKeys, KeyStore, StoreError, StoreFuture, kept::MAX_JSON};
+use crate::json;
+use rustix::fs::{AtFlags, Mode, OFlags, fsync, open, openat, renameat, unlinkat};
+use std::{
+    fmt,
+    fs::{DirBuilder, File, Metadata},
+    hash::{BuildHasher, RandomState},
+    io::{self, ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::PathBuf,
+};
+use tokio::runtime::Handle;
+
+/// What an identifier may take in a file's name. File systems allow 255 bytes, and a temporary name is longer.
+const MAX_NAME: usize = 200;
+
+/// [`KeyStore`] in a directory: one file for each issuer.
+///
+/// Whoever can write such a file can make any token during an outage, so it is read only if nobody else could have
+/// written it:
+///
+/// - The file is regular (no symlink, no pipe), has one name, belongs to the process's effective user, and gives
+///   nothing to group or others. It is written so: mode 0600, under a temporary name, flushed, then renamed.
+/// - The directory belongs to that user or to root, and neither group nor others may write to it, unless it is sticky
+///   as `/tmp` is. Where there is none, the first save makes it with mode 0700.
+///
+/// Both are asked of what was opened, so nothing can be exchanged between question and use. The directories above are
+/// the operator's choice. A Kubernetes `emptyDir` is open to everybody: name a directory below it.
+///
+/// A file's name is the identifier in base64url, so no identifier leaves the directory and no two meet. (On a file
+/// system that ignores case two could; then the issuer inside of the file tells.) An identifier of more than 150 bytes
+/// does not fit, and is an error. A program that is killed while it writes leaves a `.tmp` file behind, which nobody
+/// reads.
+///
+/// Files are read and written on tokio's blocking threads.
+#[derive(Debug, Clone)]
+pub struct FileStore {
+    directory: PathBuf,
+}
+
+impl FileStore {
+    /// Keeps sets in that directory. Nothing is opened yet.
+    pub fn in_dir(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    fn place(&self, issuer: &str) -> Result<Place, StoreError> {
+        if self.directory.as_os_str().is_empty() {
+            return Err(StoreError::Failed("the directory has no name".into()));
+        }
+        let name = json::encode_base64url(issuer.as_bytes());
+        if name.is_empty() || name.len() > MAX_NAME {
+            return Err(StoreError::Failed(
+                "the issuer's identifier makes no file name: 1 to 150 bytes".into(),
+            ));
+        }
+        Ok(Place { directory: self.directory.clone(), name: format!("{name}.json") })
+    }
+}
+
+impl KeyStore for FileStore {
+    fn check(&self, issuer: &str) -> Result<(), StoreError> {
+        self.place(issuer).map(|_| ())
+    }
+
+    fn load<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, Option<KeptKeys>> {
+        let owned = issuer.to_owned();
+        Box::pin(run(self.place(issuer), move |place| {
+            let json = place.read()?;
+            json.map(|json| KeptKeys::from_json(&owned, &json))
+                .transpose()
+                .map_err(|error| place.blame(error))
+        }))
+    }
+
+    fn save<'a>(&'a self, issuer: &'a str, keys: &'a KeptKeys) -> StoreFuture<'a, ()> {
+        let place = self.place(issuer);
+        let place = match issuer == keys.issuer {
+            true => place,
+            false => Err(StoreError::Unusable("of another issuer".into())),
+        };
+        let keys = keys.clone();
+        Box::pin(run(place, move |place| place.replace(&keys)))
+    }
+
+    fn forget<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, ()> {
+        Box::pin(run(self.place(issuer), Place::remove))
+    }
+}
+
+/// Runs the job on a blocking thread.
+async fn run<T: Send + 'static>(
+    place: Result<Place, StoreError>,
+    job: impl FnOnce(&Place) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let place = place?;
+    let runtime = Handle::try_current().map_err(|_| StoreError::Failed("needs a tokio runtime".into()))?;
+    let done = runtime.spawn_blocking(move || job(&place)).await;
+    done.unwrap_or_else(|_| Err(StoreError::Failed("the runtime ended first".into())))
+}
+
+/// One issuer's file.
+struct Place {
+    directory: PathBuf,
+    name: String,
+}
+
+impl Place {
+    fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(directory) = self.open_directory()? else { return Ok(None) };
+        // Not blocking: a pipe would wait for somebody to write.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&directory, &*self.name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(rustix::io::Errno::LOOP) => return Err(self.distrust("is a symlink")),
+            Err(error) => return Err(self.fail("open", error)),
+        };
+        let seen = file.metadata().map_err(|error| self.fail("look at", error))?;
+        if let Some(fault) = fault_of_file(&seen, effective_user()) {
+            return Err(self.distrust(fault));
+        }
+        if seen.len() > MAX_JSON as u64 {
+            return Err(StoreError::TooLarge);
+        }
+        let mut json = Vec::new();
+        let most = MAX_JSON as u64 + 1;
+        file.take(most).read_to_end(&mut json).map_err(|error| self.fail("read", error))?;
+        Ok(Some(json))
+    }
+
+    /// The new set, or none: the older one may have keys that were withdrawn since.
+    fn replace(&self, keys: &KeptKeys) -> Result<(), StoreError> {
+        let written = keys.to_json().and_then(|json| self.write(&json));
+        let Err(error) = written else { return Ok(()) };
+        match self.remove() {
+            Ok(()) => Err(self.blame(error)),
+            // Nothing there is ever read, then.
+            Err(StoreError::Untrusted(_)) => Err(error),
+            Err(also) => {
+                Err(StoreError::Failed(format!("{error}; and the older set is still there: {also}")))
+            }
+        }
+    }
+
+    fn write(&self, json: &[u8]) -> Result<(), StoreError> {
+        let directory = self.open_or_make_directory()?;
+        let temporary = format!("{}.{:016x}.tmp", self.name, RandomState::new().hash_one(0u8));
+        let written = write_new(&directory, &temporary, json)
+            .and_then(|()| Ok(renameat(&directory, &*temporary, &directory, &*self.name)?));
+        if let Err(error) = written {
+            // It may not be there at all, and the first error says why.
+            let _ = unlinkat(&directory, &*temporary, AtFlags::empty());
+            return Err(self.fail("write", error));
+        }
+        // The new name survives a power cut from here on; not every file system can do it for a directory.
+        let _ = fsync(&directory);
+        Ok(())
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        let Some(directory) = self.open_directory()? else { return Ok(()) };
+        match unlinkat(&directory, &*self.name, AtFlags::empty()) {
+            Ok(()) => {
+                let _ = fsync(&directory);
+                Ok(())
+            }
+            Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(error) => Err(self.fail("remove", error)),
+        }
+    }
+
+    fn open_or_make_directory(&self) -> Result<File, StoreError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+        made.map_err(|error| self.fail("make the directory of", error))?;
+        let gone = || self.fail("open the directory of", ErrorKind::NotFound);
+        self.open_directory()?.ok_or_else(gone)
+    }
+
+    /// Opened once, and everything in it by way of this handle.
+    fn open_directory(&self) -> Result<Option<File>, StoreError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = match open(&self.directory, flags, Mode::empty()) {
+            Ok(directory) => File::from(directory),
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(self.fail("open the directory of", error)),
+        };
+        let seen = directory.metadata().map_err(|error| self.fail("look at the directory of", error))?;
+        match fault_of_directory(&seen, effective_user()) {
+            Some(fault) => Err(self.distrust(fault)),
+            None => Ok(Some(directory)),
+        }
+    }
+
+    fn fail(&self, doing: &str, error: impl Into<io::Error>) -> StoreError {
+        StoreError::Failed(format!("cannot {doing} {self}: {}", error.into()))
+    }
+
+    fn distrust(&self, fault: &str) -> StoreError {
+        StoreError::Untrusted(format!("{self} {fault}"))
+    }
+
+    /// Which file it was, where the error does not know.
+    fn blame(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Unusable(fault) => StoreError::Unusable(format!("{self} is {fault}")),
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.directory.join(&self.name).display())
+    }
+}
+
+fn write_new(directory: &File, name: &str, json: &[u8]) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(directory, name, flags, Mode::RUSR | Mode::WUSR)?);
+    file.write_all(json)?;
+    file.sync_all()
+}
+
+fn fault_of_file(seen: &Metadata, user: u32) -> Option<&'static str> {
+    match seen {
+        seen if !seen.is_file() => Some("is no regular file"),
+        seen if seen.uid() != user => Some("belongs to another user"),
+        seen if seen.mode() & 0o077 != 0 => Some("gives permissions to group or others"),
+        // A set that was replaced could be brought back by whoever kept a second name for it. None is left where it was
+        // replaced just now.
+        seen if seen.nlink() > 1 => Some("has more than one name"),
+        _ => None,
+    }
+}
+
+fn fault_of_directory(seen: &Metadata, user: u32) -> Option<&'static str> {
+    let sticky = seen.mode() & 0o1000 != 0;
+    match seen {
+        seen if ![0, user].contains(&seen.uid()) => Some("is in a directory of another user"),
+        seen if seen.mode() & 0o022 != 0 && !sticky => Some("is in a directory that others may write to"),
+        _ => None,
+    }
+}
+
+fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::metadata;
+
+    #[test]
+    fn what_belongs_to_another_user_is_refused_and_a_directory_may_be_roots() {
+        let ours = metadata(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let somebody = ours.uid() + 1;
+        let another = Some("is in a directory of another user");
+        assert_eq!(fault_of_directory(&ours, somebody), another.filter(|_| ours.uid() != 0));
+        assert_ne!(fault_of_directory(&ours, ours.uid()), another);
+        assert_ne!(fault_of_directory(&metadata("/").unwrap(), somebody), another);
+
+        let file = metadata(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+        assert_eq!(fault_of_file(&file, file.uid() + 1), Some("belongs to another user"));
+        assert_ne!(fault_of_file(&file, file.uid()), Some("belongs to another user"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Floods leave nothing behind: after a hundred thousand tokens of each kind, the heap is where it was when the verifier
+//! had seen two thousand. Counted by a counting allocator; what AWS-LC takes in C is not seen by it.
+#![cfg(all(feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on says so, and what was counted is worth reading"
+)]
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::{FutureExt as _, future::join_all};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::{
+    alloc::System,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tower_bearer::{
+    Verifier,
+    clock::Clock as _,
+    keys::Algorithm,
+    testing::{AUDIENCE, TestIssuer},
+};
+
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes that are allocated now.
+fn live() -> i64 {
+    let stats = HEAP.stats();
+    i64::try_from(stats.bytes_allocated).unwrap() - i64::try_from(stats.bytes_deallocated).unwrap()
+}
+
+const FLOOD: usize = 100_000;
+const WARM_UP: usize = 2_000;
+const WAVE: usize = 500;
+const BOUND: i64 = 256 * 1024;
+
+struct World {
+    issuer: TestIssuer,
+    verifier: Verifier,
+}
+
+impl World {
+    async fn new() -> Self {
+        let issuer = TestIssuer::new();
+        issuer.sign_with(Algorithm::EdDSA);
+        // With a second issuer `iss` is looked at before the keys.
+        let second = TestIssuer::named("https://second.test");
+        let verifier = Verifier::builder()
+            .issuer(issuer.issuer())
+            .issuer(second.issuer())
+            .audience(AUDIENCE)
+            .clock(issuer.clock())
+            .build()
+            .unwrap();
+        assert!(verifier.warm_up().await.is_ready());
+        Self { issuer, verifier }
+    }
+
+    async fn ends_with(&self, token: &str) -> &'static str {
+        self.verifier.verify(token).await.map_or_else(|error| error.reason().id(), |_| "ok")
+    }
+}
+
+/// A token that is right but for what is said here, and for its signature: where that is never looked at, or should fit
+/// nothing, there is no need to sign a hundred thousand.
+fn unsigned(world: &World, kid: &str, iss: &str, aud: &str, number: usize) -> String {
+    let exp = world.issuer.clock().wall().as_secs() + 300;
+    let header = encode(format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#));
+    let claims = format!(r#"{{"iss":"{iss}","aud":"{aud}","sub":"user-{number}","exp":{exp}}}"#);
+    // 64 bytes, the last character of which bears only zero bits.
+    format!("{header}.{}.{number:085}A", encode(claims))
+}
+
+fn encode(text: String) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// A token of some kind, another one for each number, and how it ends.
+type Kind = (&'static str, fn(&World, usize) -> String, &'static str);
+
+const ISSUER: &str = "https://issuer.test";
+
+fn distinct(world: &World, number: usize) -> String {
+    world.issuer.token().subject(&format!("user-{number}")).sign()
+}
+
+fn random_kid(world: &World, number: usize) -> String {
+    unsigned(world, &format!("{number:032x}"), ISSUER, AUDIENCE, number)
+}
+
+fn random_issuer(world: &World, number: usize) -> String {
+    unsigned(world, "eddsa-2", &format!("https://{number:032x}.test"), AUDIENCE, number)
+}
+
+fn random_audience(world: &World, number: usize) -> String {
+    unsigned(world, &format!("{number:032x}"), ISSUER, &format!("https://{number:032x}.test"), number)
+}
+
+fn forged(world: &World, number: usize) -> String {
+    unsigned(world, "eddsa-2", ISSUER, AUDIENCE, number)
+}
+
+fn garbage(_: &World, number: usize) -> String {
+    format!("{number:032x}").repeat(40)
+}
+
+const KINDS: [Kind; 6] = [
+    ("distinct good tokens", distinct, "ok"),
+    ("random key ids", random_kid, "key_unknown"),
+    ("random issuers", random_issuer, "issuer_unknown"),
+    ("random audiences, of keys that nobody has", random_audience, "aud_mismatch"),
+    ("forged signatures", forged, "signature_invalid"),
+    ("no tokens at all", garbage, "not_a_jws"),
+];
+
+/// Sends them in waves, a second apart, so that whoever may spend fetches does spend them.
+async fn flood(world: &World, (_, make, expected): Kind, numbers: std::ops::Range<usize>) {
+    for wave in numbers.step_by(WAVE) {
+        world.issuer.clock().advance(Duration::from_secs(1));
+        let tokens: Vec<_> = (wave..wave + WAVE).map(|number| make(world, number)).collect();
+        let ends = join_all(tokens.iter().map(|token| world.ends_with(token))).await;
+        assert!(ends.iter().all(|end| *end == expected), "{:?} for {expected}", ends.first());
+    }
+}
+
+/// Requests that begin to wait and go away.
+async fn leave(world: &World, numbers: std::ops::Range<usize>) {
+    for wave in numbers.step_by(WAVE) {
+        world.issuer.clock().advance(Duration::from_secs(6));
+        let tokens = (wave..wave + WAVE).map(|number| random_kid(world, number));
+        let mut waiting: Vec<_> = tokens.map(|token| world.verifier.verify(&token).boxed()).collect();
+        let context = &mut Context::from_waker(Waker::noop());
+        let count = waiting.iter_mut().map(|one| one.as_mut().poll(context)).filter(Poll::is_pending).count();
+        assert_eq!(count, 256, "that many may wait");
+        drop(waiting);
+        // The fetch ends by itself.
+        assert_eq!(world.ends_with(&world.issuer.token().sign()).await, "ok");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// One test, for everything that runs beside it would be counted as well.
+#[tokio::test]
+async fn a_flood_of_any_kind_leaves_nothing_on_the_heap() {
+    let world = World::new().await;
+    for kind in KINDS {
+        flood(&world, kind, 0..WARM_UP).await;
+        let before = live();
+        flood(&world, kind, WARM_UP..WARM_UP + FLOOD).await;
+        judge(kind.0, before);
+    }
+    leave(&world, 0..WARM_UP).await;
+    let before = live();
+    leave(&world, WARM_UP..WARM_UP + FLOOD).await;
+    judge("requests that went away", before);
+}
+
+fn judge(name: &str, before: i64) {
+    let growth = live() - before;
+    println!("{FLOOD} {name}: {growth:+} bytes beside {before}");
+    assert!(growth < BOUND, "{name}: the heap has grown by {growth} bytes");
+}
