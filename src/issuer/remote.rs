@@ -11,6 +11,8 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct Remote {
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
     pub(crate) policy: KeyPolicy,
+    /// The template of the tenants that it is one of.
+    pub(crate) tenants: Option<Arc<str>>,
     pub(crate) limits: Limits,
     pub(crate) store: Option<Arc<dyn KeyStore>>,
 }

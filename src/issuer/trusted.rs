@@ -198,6 +198,7 @@ impl Issuer {
         };
         let config = RemoteConfig {
             issuer: self.identifiers.first().cloned().unwrap_or_else(|| "".into()),
+            tenants: self.remote.tenants.clone(),
             place,
             own_fetch: self.remote.fetch.clone(),
             http: HttpFetch::default(),

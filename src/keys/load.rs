@@ -8,6 +8,7 @@ use super::{
     set::MAX_KEYS,
     store::{KeptKeys, KeyStore},
 };
+use crate::observe;
 use std::{sync::Arc, time::Duration};
 
 /// How much of a document is taken.
@@ -26,6 +27,8 @@ impl Default for Limits {
 /// Where and how to fetch.
 pub(crate) struct RemoteConfig {
     pub(crate) issuer: Arc<str>,
+    /// The template of the tenants that the issuer is one of.
+    pub(crate) tenants: Option<Arc<str>>,
     pub(crate) place: Place,
     /// The user's own; `None` for [`HttpFetch`].
     pub(crate) own_fetch: Option<Arc<dyn Fetch>>,
@@ -47,6 +50,11 @@ pub(crate) enum Place {
 }
 
 impl RemoteConfig {
+    /// Who is told of, and under which name it is counted.
+    pub(super) fn counted(&self) -> observe::Counted<'_> {
+        observe::Counted { issuer: &self.issuer, label: self.tenants.as_deref().unwrap_or(&self.issuer) }
+    }
+
     fn fetch(&self) -> &dyn Fetch {
         self.own_fetch.as_deref().unwrap_or(&self.http)
     }

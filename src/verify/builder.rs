@@ -7,6 +7,7 @@ use crate::{
     error::{ConfigError, Fault},
     issuer::{Directory, Issuer, Missing, Terms, repeated},
     keys::Algorithm,
+    observe,
 };
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -221,6 +222,7 @@ impl<T> VerifierBuilder<T> {
         let mut faults = std::mem::take(&mut self.faults);
         self.check(&mut faults);
         ConfigError::check(faults)?;
+        observe::describe();
         let terms = self.terms();
         #[cfg_attr(not(feature = "remote"), expect(unused_mut))]
         let mut directory = Directory::new(self.issuers, terms);

@@ -261,7 +261,8 @@ pub(crate) fn verify_bare(token: &BearerToken, keys: &KeySet) -> Result<Vec<u8>,
 #[cfg(feature = "remote")]
 fn runtime_missing() -> AuthError {
     let error = AuthError::new(Reason::RuntimeMissing);
-    observe::miswired(&error, format_args!("keys are fetched on a tokio runtime, and there is none here"));
+    let forgotten = format_args!("keys are fetched on a tokio runtime, and there is none here");
+    observe::miswired(observe::Layer::Authenticate, &error, forgotten);
     error
 }
 

@@ -73,7 +73,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
     /// Verifies as far as is possible without waiting.
     pub(crate) fn begin(&self, token: BearerToken) -> Begun<T> {
         match self.attempt(&token, Patience::Waits) {
-            Ok(claims) => Begun::Done(Ok(claims)),
+            Ok(claims) => {
+                observe::admitted();
+                Begun::Done(Ok(claims))
+            }
             Err(Stop::Refused(error)) => Begun::Done(Err(observe::refused(error, || looks::of(&token)))),
             #[cfg(feature = "remote")]
             Err(Stop::Wait(ticket)) => Begun::Waiting(Box::pin(self.clone().finish(token, ticket))),
@@ -93,7 +96,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
                 Err(Stop::Wait(next)) => ticket = next,
             }
         };
-        result.map_err(|error| observe::refused(error, || looks::of(&token)))
+        result.inspect(|_| observe::admitted()).map_err(|error| observe::refused(error, || looks::of(&token)))
     }
 
     fn attempt(&self, token: &BearerToken, patience: Patience) -> Result<Claims<T>, Stop> {

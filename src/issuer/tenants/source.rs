@@ -82,7 +82,7 @@ impl TenantSource {
     /// Only this tenant's issuer will do, and only one that could have been trusted from the start.
     fn accept(
         &self,
-        issuer: Issuer,
+        mut issuer: Issuer,
         before: Option<&Option<Arc<TrustedIssuer>>>,
     ) -> Result<Arc<TrustedIssuer>, FetchError> {
         if !issuer.identifiers.iter().any(|identifier| **identifier == *self.tenant.issuer()) {
@@ -91,6 +91,7 @@ impl TenantSource {
         let faults = self.registry.terms.faults(&issuer);
         ConfigError::check(faults).map_err(|error| FetchError::Unusable(error.to_string()))?;
         let before = before.and_then(Option::as_deref);
+        issuer.remote.tenants = Some(self.registry.settings.label().into());
         Ok(Arc::new(issuer.trust_after(&self.registry.terms, before)))
     }
 }

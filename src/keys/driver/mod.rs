@@ -42,6 +42,10 @@ pub(crate) trait Source: Send + Sync + 'static {
 
     /// Tells of a failed one; `again` where the last one failed alike.
     fn failed(&self, error: &FetchError, again: bool);
+
+    /// How it is now, for whoever counts: after each end of a fetch, and whenever somebody looks. Never called under the
+    /// lock.
+    fn seen(&self, _look: &Look<Self::Value>) {}
 }
 
 /// What one fetch needs to know.
