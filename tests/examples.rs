@@ -158,6 +158,18 @@ async fn the_other_examples_run_to_their_end_and_show_what_they_promise() {
             "many_issuers",
             vec!["partner:\n  /orders: 200 OK\n  /payroll: 403", "issuer_unknown", ": 0 fetches"],
         ),
+        (
+            "tenants",
+            vec![
+                "acme again: 200",
+                "late, before it is one: 401 Unauthorized (issuer_unknown)",
+                "a stranger: 401 Unauthorized (issuer_unknown)\n  the table was read 2 times",
+                "late, now a customer: 200",
+                "acme, who left: 401",
+                "added: 200",
+                "removed: 401",
+            ],
+        ),
         ("scopes_and_roles", vec!["/vault ", "200    200    200    403", "scope=\"vault:open\""]),
         ("testing_your_app", vec!["ok  a_handler_alone", "ok  a_new_key_is_found"]),
     ] {
