@@ -653,3 +653,15 @@ async fn a_thousand_tenants_are_counted_as_one() {
     let gauges = [AGE, KEYS, STATE].map(|name| scraper.counted(name));
     assert!(gauges.iter().all(Scrape::is_empty), "{gauges:?}");
 }
+
+#[tokio::test]
+async fn a_token_that_is_none_is_counted_also_where_no_layer_reads_it() {
+    let scraper = Scraper::new();
+    let _guard = scraper.start();
+    let issuer = TestIssuer::new();
+    let verifier = issuer.verifier().build().unwrap();
+    for token in ["", "a b", &"a".repeat(20_000)] {
+        assert!(verifier.verify(token).await.is_err());
+    }
+    assert_eq!(scraper.counted(DECISIONS).values().sum::<f64>(), 3.0);
+}

@@ -63,7 +63,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         let (this, token) = (self.clone(), BearerToken::parse(token));
         // Nothing happens before the first poll: it may be on another runtime than this call.
         async move {
-            match this.begin(token?) {
+            let token = token.map_err(|reason| observe::refused(reason.into(), observe::Looks::default))?;
+            match this.begin(token) {
                 Begun::Done(result) => result,
                 Begun::Waiting(verification) => verification.await,
             }

@@ -1,5 +1,5 @@
 use super::{
-    Asked, Brought, Look, News, Order, Recalled, Snapshot, Source,
+    Asked, Brought, Look, News, Order, Reading, Recalled, Snapshot, Source,
     flight::{Plan, Report, fly},
     ticket::{Progress, Ticket, Waited},
 };
@@ -10,7 +10,7 @@ use crate::{
         life::{Answer, Life, Need, Verdict},
     },
 };
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 use std::{
     hash::{BuildHasher, RandomState},
     panic::catch_unwind,
@@ -79,7 +79,7 @@ impl<S: Source> Driver<S> {
     }
 
     /// The value, if it is fresh: no lock, no wait. Starts the background refresh when it is time.
-    pub(crate) fn fresh(&self, now: Now) -> Option<Guard<Option<Arc<Snapshot<S::Value>>>>> {
+    pub(crate) fn fresh(&self, now: Now) -> Option<Reading<S::Value>> {
         let guard = self.shared.snapshot.load();
         let loaded = guard.as_ref()?.loaded;
         if !loaded.is_fresh(now) {

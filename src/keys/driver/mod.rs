@@ -14,6 +14,7 @@ use super::{
     life::{Freshness, KeyPolicy, Loaded},
 };
 use crate::clock::Now;
+use arc_swap::Guard;
 use std::{sync::Arc, time::Duration};
 
 /// Something that is fetched and kept by the rules of the key life.
@@ -98,6 +99,9 @@ pub(crate) struct Snapshot<V> {
     pub(crate) value: Arc<V>,
     loaded: Loaded,
 }
+
+/// The value at a moment, read without a lock.
+pub(crate) type Reading<V> = Guard<Option<Arc<Snapshot<V>>>>;
 
 /// The answer to a request that the fresh value could not serve.
 pub(crate) enum Asked<S: Source> {
