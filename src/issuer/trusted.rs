@@ -1,4 +1,7 @@
-use super::setup::{Issuer, KeySource, has_symmetric};
+use super::{
+    Expects,
+    setup::{Issuer, KeySource, has_symmetric},
+};
 #[cfg(feature = "remote")]
 use crate::keys::{
     Fetch, HttpFetch, RemoteKeySet, discovery, is_https, is_safe_url,
@@ -19,6 +22,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) mapping: AuthorityMapping,
     pub(crate) typs: Vec<Box<str>>,
+    pub(crate) expects: Expects,
     pub(crate) keys: IssuerKeys,
 }
 
@@ -50,6 +54,23 @@ impl Issuer {
         self.check_addresses(&mut faults);
         let name = self.identifiers.first().map_or("", |identifier| identifier);
         faults.into_iter().map(|fault| name_issuer(fault, name)).collect()
+    }
+
+    /// What `.strict()` would make impossible: a setting that does nothing, or an issuer none of whose tokens could pass.
+    pub(crate) fn check_strict(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.accepts_typs() {
+            let sentence = "strict takes at+jwt alone: accept_typ would do nothing";
+            faults.push(Fault::new("accept_typ", sentence));
+        }
+        if let Some(why) = self.expects.never_strict {
+            let name = self.identifiers.first().map_or("", |identifier| identifier);
+            faults.push(name_issuer(
+                Fault::new("strict", format!("none of its tokens could pass: {why}")),
+                name,
+            ));
+        }
+        faults
     }
 
     fn check_algorithms(&self, fallback: Option<&[Algorithm]>, faults: &mut Vec<Fault>) {
@@ -98,6 +119,7 @@ impl Issuer {
             identifiers: self.identifiers,
             mapping: self.mapping.or(mapping).or(&AuthorityMapping::standard()),
             typs: self.typs,
+            expects: self.expects,
         }
     }
 
@@ -155,8 +177,10 @@ impl Issuer {
             KeySource::Discover(_) => Place::Discover(self.metadata_urls()),
         };
         let default = || Arc::new(HttpFetch::default()) as Arc<dyn Fetch>;
+        let issuer: Arc<str> = self.identifiers.first().cloned().unwrap_or_else(|| "".into());
         let config = RemoteConfig {
-            issuer: self.identifiers.first().cloned().unwrap_or_else(|| "".into()),
+            metadata_issuer: self.remote.metadata_issuer.map_or_else(|| issuer.clone(), Into::into),
+            issuer,
             place,
             fetch: self.remote.fetch.clone().unwrap_or_else(default),
             policy: self.remote.policy.clone(),

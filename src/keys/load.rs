@@ -11,6 +11,8 @@ use std::{sync::Arc, time::Duration};
 /// Where and how to fetch.
 pub(crate) struct RemoteConfig {
     pub(crate) issuer: Arc<str>,
+    /// What its metadata must call it: the same, or the template of an issuer with tenants, byte for byte.
+    pub(crate) metadata_issuer: Arc<str>,
     pub(crate) place: Place,
     pub(crate) fetch: Arc<dyn Fetch>,
     pub(crate) policy: KeyPolicy,
@@ -66,7 +68,7 @@ pub(super) async fn fetch_keys(config: &RemoteConfig, plan: Plan) -> Result<Outc
         (Place::Jwks(url), _) => (url.clone(), Some(Located { url: url.clone(), at: now })),
         (Place::Discover(_), Some(located)) => (located.url.clone(), Some(located)),
         (Place::Discover(urls), None) => {
-            let url = discovery::locate(&*config.fetch, &config.issuer, urls).await?;
+            let url = discovery::locate(&*config.fetch, &config.metadata_issuer, urls).await?;
             (url.clone(), Some(Located { url, at: now }))
         }
     };
