@@ -40,16 +40,20 @@ impl Issuer {
     }
 }
 
+/// A server's address may be a cluster's, `http://keycloak:8080`, so its host is checked more widely than a vendor's.
 fn base_faults(base_url: &str) -> Vec<Fault> {
     if let Err(error) = check_url("base_url", base_url) {
         return error.into_faults();
     }
-    let after_scheme = base_url.split_once("://").map_or("", |(_, rest)| rest);
-    let path = after_scheme.split_once('/').map_or("", |(_, path)| path);
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let plain = path.is_empty() || path.split('/').all(is_step);
-    if plain && !base_url.contains(['?', '#']) {
+    let base = base_url.strip_suffix('/').unwrap_or(base_url);
+    let after_scheme = base.split_once("://").map_or("", |(_, rest)| rest);
+    let (host, path) = match after_scheme.split_once('/') {
+        Some((host, path)) => (host, Some(path)),
+        None => (after_scheme, None),
+    };
+    let plain_host = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    if plain_host && path.is_none_or(|path| path.split('/').all(is_step)) {
         return Vec::new();
     }
-    vec![Fault::new("base_url", "must be the server's address without query, fragment or escapes")]
+    vec![Fault::new("base_url", "must be the server's address alone, without query, fragment or escapes")]
 }
