@@ -97,6 +97,13 @@ async fn keycloak_refuses_near_misses() {
 }
 
 #[tokio::test]
+async fn a_client_that_asked_for_lower_case_gets_it_in_the_token_too() {
+    let vendor = vendor();
+    let token = vendor.token("access_token.json").claim("typ", "bearer");
+    assert_eq!(refusal(&verifier(&vendor), &token).await, None);
+}
+
+#[tokio::test]
 async fn the_key_for_encryption_signs_nothing() {
     let vendor = vendor();
     let token = vendor.token("access_token.json").kid("Zq1rM0b8zR8XWk0F0k2pQy8c5y4i6QvK9uB0c2lHh1I");

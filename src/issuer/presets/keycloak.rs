@@ -4,6 +4,10 @@ use crate::{
     issuer::{Issuer, remote::check_url},
 };
 
+/// A client's setting for lower case in token responses reaches into the token. `DPoP` is not among them: such a token is
+/// bound (`cnf`), and nothing here checks the proof.
+const BEARER: [&str; 2] = ["Bearer", "bearer"];
+
 impl Issuer {
     /// A realm of Keycloak: `Issuer::keycloak("https://id.example.com", "acme")`. The identifier is `{base}/realms/{realm}`;
     /// servers before version 17 have `/auth` at the end of their base. <https://www.keycloak.org/docs/latest/server_admin/>
@@ -28,7 +32,7 @@ impl Issuer {
         ConfigError::check(faults)?;
         let base = base_url.strip_suffix('/').unwrap_or(base_url);
         let issuer = Self::discover(&format!("{base}/realms/{realm}"))?;
-        Ok(issuer.require_claim("typ", ["Bearer"]).roles_from(["/realm_access/roles"]))
+        Ok(issuer.require_claim("typ", BEARER).roles_from(["/realm_access/roles"]))
     }
 
     /// Reads the roles that Keycloak gives in this client, `/resource_access/{client}/roles`, as *permissions*:
