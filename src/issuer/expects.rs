@@ -97,3 +97,17 @@ impl Issuer {
         self.expects.may_lack_audience()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Expects;
+
+    #[test]
+    fn no_token_lacks_an_audience_without_a_list_of_clients() {
+        let optional = Expects { audience_optional: true, ..Expects::default() };
+        assert!(!optional.may_lack_audience());
+        let named = Expects { clients: Some(vec!["web".into()]), ..optional };
+        assert!(named.may_lack_audience());
+        assert!(!Expects { audience_optional: false, ..named }.may_lack_audience());
+    }
+}

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     /// What would turn an argument into another address than the one it stands in.
-    pub(super) const SMUGGLED: [&str; 16] = [
+    const SMUGGLED: [&str; 16] = [
         "", " ", "a/b", "/", "a?b", "a#b", "a@b", "a b", "a\tb", "a\nb", "..", ".", "a\\b", "a%2fb", "é",
         "a:b@c",
     ];
@@ -84,10 +84,9 @@ mod tests {
         ];
         for bad in SMUGGLED.iter().chain(&written_wrong) {
             assert!(check_host("domain", bad).is_some(), "{bad:?}");
-            assert!(
-                check_host("domain", &format!("login.example.com{bad}")).is_some() || bad.is_empty(),
-                "{bad:?}"
-            );
+        }
+        for bad in SMUGGLED.iter().filter(|bad| !bad.is_empty()) {
+            assert!(check_host("domain", &format!("login.example.com{bad}")).is_some(), "{bad:?}");
         }
     }
 
