@@ -34,6 +34,13 @@
 //! With `BEARER_ISSUER` and `BEARER_AUDIENCE` in the environment, [`Verifier::from_env()?`](Verifier::from_env) is the
 //! whole set-up; `Verifier::builder().env()?.claims::<Staff>().build()?` when there is a claims type.
 //!
+//! # Your issuer
+//!
+//! Well-known ones have a constructor whose page says what to set at the vendor: [`keycloak`](Issuer::keycloak),
+//! [`entra`](Issuer::entra) and [`entra_v1`](Issuer::entra_v1), [`auth0`](Issuer::auth0), [`okta`](Issuer::okta),
+//! [`cognito`](Issuer::cognito), [`google`](Issuer::google), [`zitadel`](Issuer::zitadel). For any other there are
+//! [`discover`](Issuer::discover), [`jwks`](Issuer::jwks) and [`keys`](Issuer::keys), and the same settings.
+//!
 //! # A tour, in the order a request meets the rooms
 //!
 //! | module | what happens there |

@@ -76,7 +76,7 @@ impl Directory {
 
     /// Trusts one more.
     pub(crate) fn add(&self, issuer: Issuer) -> Result<(), ConfigError> {
-        let mut faults = self.terms.faults(&issuer);
+        let mut faults = self.terms.faults_of_newcomer(&issuer);
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = self.listed.load();
         let taken = |identifier: &&Arc<str>| listed.by_identifier.contains_key(*identifier);

@@ -29,6 +29,8 @@ pub(crate) struct RemoteConfig {
     pub(crate) issuer: Arc<str>,
     /// The template of the tenants that the issuer is one of.
     pub(crate) tenants: Option<Arc<str>>,
+    /// What its metadata must call it: the same, or the template of an issuer with tenants, byte for byte.
+    pub(crate) metadata_issuer: Arc<str>,
     pub(crate) place: Place,
     /// The user's own; `None` for [`HttpFetch`].
     pub(crate) own_fetch: Option<Arc<dyn Fetch>>,
@@ -61,7 +63,10 @@ impl RemoteConfig {
 
     /// Whether a set fetched under the one is a set fetched under the other.
     pub(super) fn is_same_place(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && self.place == other.place && self.allow_http == other.allow_http
+        self.issuer == other.issuer
+            && self.metadata_issuer == other.metadata_issuer
+            && self.place == other.place
+            && self.allow_http == other.allow_http
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
@@ -150,7 +155,7 @@ async fn locate(config: &RemoteConfig) -> Result<String, FetchError> {
     match &config.place {
         Place::Jwks(url) => Ok(url.clone()),
         Place::Discover(urls) => {
-            discovery::locate(config.fetch(), &config.issuer, urls, config.limits.bytes).await
+            discovery::locate(config.fetch(), &config.metadata_issuer, urls, config.limits.bytes).await
         }
     }
 }

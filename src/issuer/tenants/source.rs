@@ -88,7 +88,7 @@ impl TenantSource {
         if !issuer.identifiers.iter().any(|identifier| **identifier == *self.tenant.issuer()) {
             return Err(FetchError::Unusable("the resolver named another issuer than the tenant's".into()));
         }
-        let faults = self.registry.terms.faults(&issuer);
+        let faults = self.registry.terms.faults_of_newcomer(&issuer);
         ConfigError::check(faults).map_err(|error| FetchError::Unusable(error.to_string()))?;
         let before = before.and_then(Option::as_deref);
         issuer.remote.tenants = Some(self.registry.settings.label().into());
