@@ -1,7 +1,7 @@
 //! Our own reader of JWKs (RFC 7517): strict in types, deaf to what it does not know.
 //!
-//! A key's members `kid`, `kty`, `use`, `key_ops`, `alg`, `crv`, `x`, `y`, `n`, `e` and `issuer` are read; `x5c` and the other
-//! certificate members are never followed, and unknown members are ignored (RFC 7517 section 4).
+//! A key's members `kid`, `kty`, `use`, `key_ops`, `alg`, `crv`, `x`, `y`, `n`, `e` and `issuer` are read; `x5c` and the
+//! other certificate members are never followed, and unknown members are ignored (RFC 7517 section 4).
 
 use super::{
     Algorithm, KeyError,

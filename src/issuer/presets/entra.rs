@@ -25,8 +25,9 @@ const TYP: &str = "Entra writes typ JWT, never at+jwt";
 
 impl Issuer {
     /// One tenant of Microsoft Entra ID, v2.0 tokens: `Issuer::entra("8eaef023-…")`. The API's manifest must say
-    /// `accessTokenAcceptedVersion: 2` (`requestedAccessTokenVersion` in the newer form); without it Entra writes v1.0 tokens, which are
-    /// another issuer's: [`entra_v1`](Issuer::entra_v1). <https://learn.microsoft.com/entra/identity-platform/access-tokens>
+    /// `requestedAccessTokenVersion: 2` (`accessTokenAcceptedVersion` in its older form); without it Entra writes v1.0
+    /// tokens, which are another issuer's: [`entra_v1`](Issuer::entra_v1).
+    /// <https://learn.microsoft.com/entra/identity-platform/access-tokens>
     ///
     /// - **Audience** is the API's application (client) id, a GUID.
     /// - **Scopes** from `scp`, **roles** from `roles` (app roles; an application's own permissions, too), **groups** from

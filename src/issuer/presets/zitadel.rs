@@ -10,7 +10,8 @@ impl Issuer {
     ///   the application's *Auth Token Type* must be JWT.
     /// - **Roles** are those of this project, the member names of `urn:zitadel:iam:org:project:{id}:roles`; the scope
     ///   `urn:zitadel:iam:org:projects:roles` asks for them, or *Assert Roles on Authentication* at the project. The claim
-    ///   without an id, `urn:zitadel:iam:org:project:roles`, is not read: it has the roles of the project that the *client* belongs to.
+    ///   without an id, `urn:zitadel:iam:org:project:roles`, is not read: it has the roles of the project that the *client*
+    ///   belongs to.
     /// - A role is held **in an organisation**, and one `admin` may be an admin of another organisation than your
     ///   caller's: where the project is granted to several, look at the claim's value in the handler.
     ///
