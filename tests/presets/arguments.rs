@@ -1,6 +1,9 @@
 //! What a constructor is given becomes a part of an identifier and of an address.
 
-use tower_bearer::{ConfigError, Issuer, Verifier, testing::TestClock};
+use tower_bearer::{
+    ConfigError, Issuer, Verifier,
+    testing::{TestClock, TestIssuer},
+};
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 const OTHER: &str = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490";
@@ -141,7 +144,10 @@ fn a_pool_has_its_region_and_at_least_one_client() {
 /// A preset that RFC 9068 whole cannot fit says so at start, before every caller is refused.
 #[test]
 fn strict_is_a_fault_beside_an_issuer_that_cannot_meet_it() {
+    // A transport of its own, for builds without TLS.
+    let transport = TestIssuer::new();
     let build = |issuer: Issuer| {
+        let issuer = issuer.fetch(transport.transport());
         let builder = Verifier::builder().issuer(issuer).audience("api").clock(TestClock::frozen());
         settings(builder.strict().build().map(|_| Issuer::google().unwrap()))
     };
