@@ -34,6 +34,13 @@
 //! With `BEARER_ISSUER` and `BEARER_AUDIENCE` in the environment, [`Verifier::from_env()?`](Verifier::from_env) is the
 //! whole set-up; `Verifier::builder().env()?.claims::<Staff>().build()?` when there is a claims type.
 //!
+//! # Your issuer
+//!
+//! Well-known ones have a constructor whose page says what to set at the vendor: [`keycloak`](Issuer::keycloak),
+//! [`entra`](Issuer::entra) and [`entra_v1`](Issuer::entra_v1), [`auth0`](Issuer::auth0), [`okta`](Issuer::okta),
+//! [`cognito`](Issuer::cognito), [`google`](Issuer::google), [`zitadel`](Issuer::zitadel). For any other there are
+//! [`discover`](Issuer::discover), [`jwks`](Issuer::jwks) and [`keys`](Issuer::keys), and the same settings.
+//!
 //! # A tour, in the order a request meets the rooms
 //!
 //! | module | what happens there |
@@ -128,6 +135,44 @@
 //! | `tenant resolver failed` | WARN; DEBUG while the same failure repeats | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
 //!
+//! Each fetch of keys runs in a span `key refresh` (INFO, field `issuer`) of its own, without a parent: it serves every
+//! request that waits for it, and outlives them.
+//!
+//! # Seen from outside
+//!
+//! With the feature `metrics`, decisions and keys are counted through the facade of that name, and the recorder that the
+//! program installs takes them wherever they are wanted. Install it before the verifier is built, or it misses the
+//! sentence that goes with each metric.
+//!
+//! | metric | kind | labels |
+//! | --- | --- | --- |
+//! | `tower_bearer_decisions_total` | counter: one for each decision | `layer`, `outcome`, `reason` |
+//! | `tower_bearer_key_refreshes_total` | counter: one for each fetch of keys that ended | `issuer`, `result` |
+//! | `tower_bearer_key_set_age_seconds` | gauge, seconds: time since the keys were fetched | `issuer` |
+//! | `tower_bearer_key_set_keys` | gauge: keys in the set, those that were skipped left out | `issuer` |
+//! | `tower_bearer_key_set_state` | gauge: 1 for the state the keys are in, 0 for the others | `issuer`, `state` |
+//!
+//! | label | values |
+//! | --- | --- |
+//! | `layer` | `authenticate`, `authorize`, `handler` |
+//! | `outcome` | `allowed`, `anonymous`, `refused` |
+//! | `reason` | `none`, or the id of a `Reason` |
+//! | `issuer` | the first identifier of each trusted issuer; of tenants, their template |
+//! | `result` | `ok`, `rotated`, `not_modified`, `transport`, `status`, `redirect`, `too_large`, `timed_out`, `unusable` |
+//! | `state` | `fixed`, `never_loaded`, `fresh`, `stale`, `expired` |
+//!
+//! A refusal is counted once, where it is made: by the verifier (`authenticate`), by a route's policy (`authorize`), or
+//! within (`handler`: an extractor, `?`). Where the program is wired wrong, whoever found out counts. A request that its
+//! caller gives up while it waits for keys is counted nowhere.
+//!
+//! The gauges are written whenever a fetch ends and whenever [`Verifier::status`] is read: a handler that reads the
+//! status before it hands out the numbers is exact, and fixed keys show in no other way. There is no age before the
+//! first good fetch. Tenants are counted together and have no gauges: there may be thousands of them. Verifiers that trust
+//! the same issuer share its series; those of an issuer that is trusted no more go to 0.
+//!
+//! No label's value comes from a token: whatever callers send, the number of series stays what these lists and the
+//! set-up make it.
+//!
 //! # Features
 //!
 //! A feature adds API; it never changes a decision.
@@ -136,7 +181,8 @@
 //! | --- | --- | --- |
 //! | `axum` | yes | extractors, `AuthError: IntoResponse`, `readiness` |
 //! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
-//! | `tracing` | yes | events |
+//! | `tracing` | yes | events, and a span around each fetch of keys |
+//! | `metrics` | no | counters and gauges through the `metrics` facade |
 //! | `aws-lc-rs` | yes | AWS-LC checks signatures, and TLS for `remote`; wants a C compiler |
 //! | `rust-crypto` | no | pure Rust checks signatures; with both on, AWS-LC does |
 //! | `native-tls` | no | the system's TLS for `remote`, beside or instead of `aws-lc-rs` |

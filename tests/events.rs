@@ -33,6 +33,7 @@ use tower_bearer::{
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
+    span::{Attributes, Id},
     subscriber::Interest,
 };
 use tracing_subscriber::{
@@ -42,10 +43,11 @@ use tracing_subscriber::{
 
 // What is heard.
 
-/// One event as it was written.
+/// One event or span as it was written.
 #[derive(Debug, Clone, PartialEq)]
 struct Heard {
     level: Level,
+    /// Of a span, its name.
     message: String,
     fields: BTreeMap<String, String>,
 }
@@ -56,11 +58,12 @@ impl Heard {
     }
 }
 
-/// Writes down every event of our target, and the text of every event there is.
+/// Writes down every event and span of our target, and the text of every one there is.
 #[derive(Clone)]
 struct Ear {
     up_to: Level,
     ours: Arc<Mutex<Vec<Heard>>>,
+    spans: Arc<Mutex<Vec<Heard>>>,
     everything: Arc<Mutex<String>>,
 }
 
@@ -71,6 +74,7 @@ const BACK_OFF: Duration = Duration::from_secs(61);
 trait Listener {
     fn wants(&self, metadata: &Metadata<'_>) -> bool;
     fn hears(&self, event: &Event<'_>);
+    fn hears_span(&self, _: &Attributes<'_>) {}
 }
 
 thread_local! {
@@ -107,6 +111,12 @@ impl<S: Subscriber> Layer<S> for Ears {
             listener.hears(event);
         }
     }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        if let Some(listener) = listener() {
+            listener.hears_span(attributes);
+        }
+    }
 }
 
 /// Ends the listening on its thread.
@@ -129,7 +139,7 @@ impl Drop for Listening {
 impl Ear {
     /// Listens on this thread until the guard is dropped.
     fn listen(up_to: Level) -> (Self, Listening) {
-        let ear = Self { up_to, ours: Arc::default(), everything: Arc::default() };
+        let ear = Self { up_to, ours: Arc::default(), spans: Arc::default(), everything: Arc::default() };
         let guard = Listening::start(ear.clone());
         (ear, guard)
     }
@@ -168,6 +178,19 @@ impl Listener for Ear {
             self.ours.lock().unwrap().push(Heard { level, message, fields: fields.0 });
         }
     }
+
+    fn hears_span(&self, attributes: &Attributes<'_>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        let (metadata, parentless) = (attributes.metadata(), attributes.is_root());
+        let text = format!("{} {} {:?}\n", metadata.target(), metadata.name(), fields.0);
+        self.everything.lock().unwrap().push_str(&text);
+        if metadata.target() == "tower_bearer" {
+            assert!(parentless, "{text} has a parent");
+            let (level, message) = (*metadata.level(), metadata.name().to_owned());
+            self.spans.lock().unwrap().push(Heard { level, message, fields: fields.0 });
+        }
+    }
 }
 
 #[derive(Default)]
@@ -199,12 +222,22 @@ struct Documented {
     fields: BTreeSet<String>,
 }
 
-/// The table at the top of `src/observe/mod.rs`, by message.
+/// The table of events at the top of `src/observe/mod.rs`, by message.
 fn vocabulary() -> BTreeMap<String, Documented> {
+    let table = documented("message");
+    assert_eq!(table.len(), 11, "the table was not read");
+    table
+}
+
+/// One of its tables, by the word above its first column.
+fn documented(head: &str) -> BTreeMap<String, Documented> {
     let source = include_str!("../src/observe/mod.rs");
+    let start = format!("//! | {head} |");
+    let below = source.lines().skip_while(|line| !line.starts_with(&start));
+    let rows = below.take_while(|line| line.starts_with("//! |"));
     let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
     let mut table = BTreeMap::new();
-    for line in source.lines().filter_map(|line| line.strip_prefix("//! | `")) {
+    for line in rows.filter_map(|line| line.strip_prefix("//! | `")) {
         let mut cells = line.split(" | ");
         let message = cells.next().unwrap().trim_end_matches('`').to_owned();
         let words = cells.next().unwrap();
@@ -212,13 +245,16 @@ fn vocabulary() -> BTreeMap<String, Documented> {
         let levels = levels.into_iter().filter(|level| words.contains(level.as_str())).collect();
         table.insert(message, Documented { levels, fields: quoted(cells.next().unwrap()) });
     }
-    assert_eq!(table.len(), 11, "the table was not read");
     table
 }
 
 #[track_caller]
 fn is_in_the_vocabulary(heard: &Heard) {
-    let table = vocabulary();
+    is_in(&vocabulary(), heard);
+}
+
+#[track_caller]
+fn is_in(table: &BTreeMap<String, Documented>, heard: &Heard) {
     let documented = table.get(&heard.message).unwrap_or_else(|| panic!("{heard:?} is in no row"));
     assert!(documented.levels.contains(&heard.level), "{heard:?}");
     assert_eq!(heard.names(), documented.fields.iter().map(String::as_str).collect::<Vec<_>>(), "{heard:?}");
@@ -524,6 +560,52 @@ async fn another_failure_warns_anew() {
         verifier.warm_up().await;
         assert_eq!(ear.only("key refresh failed").level, level, "{name}");
     }
+}
+
+#[tokio::test]
+async fn each_fetch_has_one_span_that_names_its_issuer_and_is_no_part_of_the_request_that_began_it() {
+    use tracing::Instrument as _;
+    let issuer = TestIssuer::new();
+    let app = routes().layer(AuthenticateLayer::new(issuer.verifier().build().unwrap()));
+    let (ear, _guard) = Ear::listen(Level::INFO);
+    let spans = documented("span");
+    assert_eq!(spans.len(), 1, "the table was not read");
+    let expected = event(Level::INFO, "key refresh", &[("issuer", "https://issuer.test")]);
+    for (name, down) in [("a good fetch", false), ("a failed one", true)] {
+        if down {
+            issuer.fail();
+            issuer.clock().advance(Duration::from_secs(9000));
+        }
+        let request = tracing::info_span!(target: "the application", "request");
+        ask(&app, "/", &bearer(&issuer.token().sign())).instrument(request).await;
+        settle().await;
+        let heard = std::mem::take(&mut *ear.spans.lock().unwrap());
+        assert_eq!(heard, std::slice::from_ref(&expected), "{name}");
+        is_in(&spans, &heard[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_needs_no_fetch_opens_no_span() {
+    let issuer = TestIssuer::new();
+    let app = routes().layer(AuthenticateLayer::new(loaded(&issuer).await));
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    assert_eq!(ask(&app, "/", &bearer(&issuer.token().sign())).await, 200);
+    assert_eq!(ask(&app, "/", &bearer("abc")).await, 401);
+    assert_eq!(*ear.spans.lock().unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_outage_warns_once_however_many_requests_meet_it() {
+    let issuer = TestIssuer::new();
+    issuer.fail();
+    let app = routes().layer(AuthenticateLayer::new(issuer.verifier().build().unwrap()));
+    let (ear, _guard) = Ear::listen(Level::WARN);
+    for _ in 0..20 {
+        assert_eq!(ask(&app, "/", &bearer(&issuer.token().sign())).await, 503);
+        issuer.clock().advance(Duration::from_secs(7));
+    }
+    assert_eq!(ear.take().len(), 1);
 }
 
 #[test]

@@ -158,6 +158,18 @@ async fn the_other_examples_run_to_their_end_and_show_what_they_promise() {
             "many_issuers",
             vec!["partner:\n  /orders: 200 OK\n  /payroll: 403", "issuer_unknown", ": 0 fetches"],
         ),
+        (
+            "tenants",
+            vec![
+                "acme again: 200",
+                "late, before it is one: 401 Unauthorized (issuer_unknown)",
+                "a stranger: 401 Unauthorized (issuer_unknown)\n  the table was read 2 times",
+                "late, now a customer: 200",
+                "acme, who left: 401",
+                "added: 200",
+                "removed: 401",
+            ],
+        ),
         ("scopes_and_roles", vec!["/vault ", "200    200    200    403", "scope=\"vault:open\""]),
         ("testing_your_app", vec!["ok  a_handler_alone", "ok  a_new_key_is_found"]),
     ] {
@@ -168,6 +180,41 @@ async fn the_other_examples_run_to_their_end_and_show_what_they_promise() {
             assert!(said.contains(promise), "{name}, {promise:?}: {said}");
         }
     }
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn the_metrics_example_shows_a_rotation_an_outage_and_its_end_and_then_counts_who_asks() {
+    let server = Server::start("metrics").await;
+    let story = server.printed.join("\n");
+    let chapter = |title: &str| between(&story, &format!("--- {title}: "), "\n\n").unwrap().to_owned();
+    let (rotated, failed) = ("result=\"rotated\"} 1", "result=\"status\"} ");
+    for (title, seen, unseen) in [
+        (
+            "before",
+            ["200 OK", "result=\"ok\"} 1", "state=\"fresh\"} 1"],
+            vec!["rotated", "result=\"status\""],
+        ),
+        ("after a rotation", ["200 OK", rotated, "state=\"fresh\"} 1"], vec!["result=\"status\""]),
+        ("during an outage", ["200 OK", failed, "state=\"stale\"} 1"], vec!["state=\"fresh\""]),
+        ("after the outage", ["200 OK", "result=\"ok\"} 2", "state=\"fresh\"} 1"], vec!["state=\"stale\""]),
+    ] {
+        let chapter = chapter(title);
+        assert!(seen.iter().all(|line| chapter.contains(line)), "{title}: {chapter}");
+        assert!(!unseen.iter().any(|line| chapter.contains(line)), "{title}: {chapter}");
+    }
+    assert!(chapter("during an outage").contains("age_seconds{issuer=\"http://127.0.0.1:"), "{story}");
+
+    let missing = "outcome=\"refused\",reason=\"missing_token\"";
+    assert!(!story.contains(missing), "nobody came without a token yet: {story}");
+    for line in server.curl_lines() {
+        assert_eq!(paste(line.text).await, line.promised, "{}", line.text);
+    }
+    let authority = between(server.curl_lines()[0].text, "http://", "/").unwrap().to_owned();
+    let scraped = ask(&authority, "GET", "/metrics", None).await.body;
+    let scraped = String::from_utf8(scraped.to_vec()).unwrap();
+    assert!(scraped.contains(&format!("{missing}}} 1")), "{scraped}");
+    assert!(scraped.contains("# HELP tower_bearer_key_set_age_seconds "), "{scraped}");
 }
 
 /// An example that serves. Killed when dropped.

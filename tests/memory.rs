@@ -13,12 +13,14 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::{
     alloc::System,
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tower_bearer::{
-    Verifier,
+    Issuer, Verifier,
     clock::Clock as _,
-    keys::Algorithm,
+    error::Reason,
+    issuer::{Tenant, Tenants},
+    keys::{Algorithm, KeySet},
     testing::{AUDIENCE, TestIssuer},
 };
 
@@ -147,18 +149,69 @@ async fn a_flood_of_any_kind_leaves_nothing_on_the_heap() {
     let world = World::new().await;
     for kind in KINDS {
         flood(&world, kind, 0..WARM_UP).await;
-        let (before, began) = (live(), Instant::now());
+        let before = live();
         flood(&world, kind, WARM_UP..WARM_UP + FLOOD).await;
-        judge(kind.0, before, began);
+        judge(kind.0, before);
     }
     leave(&world, 0..WARM_UP).await;
-    let (before, began) = (live(), Instant::now());
+    let before = live();
     leave(&world, WARM_UP..WARM_UP + FLOOD).await;
-    judge("requests that went away", before, began);
+    judge("requests that went away", before);
+    flood_of_tenants(&world).await;
 }
 
-fn judge(name: &str, before: i64, began: Instant) {
+const TENANTS: &str = "https://id.example.com/{tenant}";
+const MOST_TENANTS: u64 = 1_000;
+
+/// Tenants as invented as the tokens that name them, but for those whose names begin with `real`.
+fn tenants(world: &World) -> Verifier {
+    let real = world.issuer.jwks().to_string();
+    let tenants = Tenants::new(TENANTS, move |tenant: Tenant| {
+        let is_real = tenant.name().starts_with("real");
+        let keys = KeySet::from_json(&real).unwrap();
+        let issuer = is_real.then(|| Issuer::keys(tenant.issuer(), keys)).transpose();
+        async move { issuer }
+    });
+    let verifier = Verifier::builder().tenants(tenants.max_tenants(MOST_TENANTS)).audience(AUDIENCE);
+    verifier.clock(world.issuer.clock()).build().unwrap()
+}
+
+/// As many at once as the resolver may be asked for.
+async fn invent(world: &World, verifier: &Verifier, numbers: std::ops::Range<usize>, prefix: &str) {
+    for wave in numbers.step_by(200) {
+        world.issuer.clock().advance(Duration::from_millis(10));
+        let name = |number| TENANTS.replace("{tenant}", &format!("{prefix}{number:032x}"));
+        let tokens =
+            (wave..wave + 200).map(|number| unsigned(world, "eddsa-2", &name(number), AUDIENCE, number));
+        let ends =
+            join_all(tokens.map(|token| async move { verifier.verify(&token).await.unwrap_err() })).await;
+        let expected = if prefix == "real" { Reason::SignatureInvalid } else { Reason::IssuerUnknown };
+        assert!(ends.iter().all(|end| end.reason() == expected), "{:?}", ends.first());
+    }
+}
+
+/// Tenants that are found as they come: invented ones leave a bounded trace, and so do real ones.
+async fn flood_of_tenants(world: &World) {
+    let verifier = tenants(world);
+    let empty = live();
+    invent(world, &verifier, 0..2 * WARM_UP, "x").await;
+    let full = live();
+    println!("{MOST_TENANTS} refused names are remembered in {} bytes", full - empty);
+    assert!(full - empty < 4 * 1024 * 1024);
+    invent(world, &verifier, 2 * WARM_UP..2 * WARM_UP + FLOOD / 2, "x").await;
+    judge("invented tenants (half as many)", full);
+    let before = live();
+    invent(world, &verifier, 0..2 * WARM_UP, "real").await;
+    println!("{MOST_TENANTS} tenants are held in {} bytes", live() - before);
+    let held = verifier.status().tenants.len() as u64;
+    assert!(held <= MOST_TENANTS + MOST_TENANTS / 10, "{held} tenants");
+    let before = live();
+    invent(world, &verifier, 2 * WARM_UP..2 * WARM_UP + FLOOD / 10, "real").await;
+    judge("tenants, ever others (a tenth)", before);
+}
+
+fn judge(name: &str, before: i64) {
     let growth = live() - before;
-    println!("{FLOOD} {name}: {growth:+} bytes beside {before}, in {:?}", began.elapsed());
+    println!("{FLOOD} {name}: {growth:+} bytes beside {before}");
     assert!(growth < BOUND, "{name}: the heap has grown by {growth} bytes");
 }

@@ -688,3 +688,25 @@ fn changes_at_once_are_not_lost() {
     });
     assert_eq!(verifier.status().issuers.len(), 1 + added.load(Ordering::Relaxed));
 }
+
+#[test]
+fn an_issuer_whose_tokens_need_an_audience_is_not_added_where_none_is_named() {
+    let cognito = || Issuer::cognito("eu-west-1", "eu-west-1_aaaaaaaaa", ["web"]).unwrap();
+    let verifier = Verifier::builder().issuer(cognito()).build().unwrap();
+    let error = verifier.add_issuer(TestIssuer::new().issuer()).unwrap_err();
+    assert!(error.to_string().contains("audience"), "{error}");
+    let other = Issuer::cognito("eu-west-1", "eu-west-1_bbbbbbbbb", ["web"]).unwrap();
+    verifier.add_issuer(other).unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_whose_tokens_need_an_audience_is_not_trusted_where_none_is_named() {
+    let provider = Provider::new();
+    let acme = provider.tenant("acme");
+    let cognito = Issuer::cognito("eu-west-1", "eu-west-1_aaaaaaaaa", ["web"]).unwrap();
+    let verifier = Verifier::builder().issuer(cognito).tenants(provider.tenants());
+    let verifier = verifier.clock(provider.clock.clone()).build().unwrap();
+    let without = acme.token().claim("aud", serde_json::Value::Null);
+    assert_ne!(judged(&verifier, &without.sign()).await, "passes");
+    assert_ne!(judged(&verifier, &acme.token().sign()).await, "passes");
+}

@@ -62,7 +62,10 @@ where
         };
         match settings.sources.find(request.headers()) {
             Err(reason) => refuse(reason),
-            Ok(None) if settings.optional => Course::Anonymous,
+            Ok(None) if settings.optional => {
+                observe::anonymous();
+                Course::Anonymous
+            }
             Ok(None) => refuse(Reason::MissingToken),
             Ok(Some(token)) => match self.layer.verifier.begin(token) {
                 Begun::Done(Ok(claims)) => Course::Admit(claims),

@@ -45,9 +45,12 @@ impl<S> Authorize<S> {
 fn decide(policy: &Policy, extensions: &Extensions) -> Result<(), AuthError> {
     let forgotten =
         format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
-    let principal = Principal::look(extensions, forgotten)?;
+    let principal = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
     match policy.decide(principal) {
-        Decision::Allow => Ok(()),
+        Decision::Allow => {
+            observe::permitted();
+            Ok(())
+        }
         Decision::Deny(denial) => Err(observe::denied(AuthError::from(denial), policy)),
     }
 }

@@ -70,7 +70,7 @@ impl<R> Drawing<R> {
         let Some(Undrawn) = response.extensions_mut().remove() else { return response };
         let Some(error) = response.extensions().get::<AuthError>().cloned() else { return response };
         // What a handler refused; whoever else refuses has said so.
-        let error = observe::refused(error, observe::Looks::default);
+        let error = observe::refused_within(error);
         // Headers that layers in between have set (CORS, a request id) stay.
         self.finish(response.into_parts().0, error)
     }

@@ -22,16 +22,33 @@ pub(crate) enum Authority {
 /// What names no claims (`None`) is left to the next one asked: the verifier's mapping, then the standard one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AuthorityMapping {
-    scopes: Option<Vec<ClaimPath>>,
-    roles: Option<Vec<ClaimPath>>,
-    permissions: Option<Vec<ClaimPath>>,
-    groups: Option<Vec<ClaimPath>>,
+    scopes: Option<Vec<Place>>,
+    roles: Option<Vec<Place>>,
+    permissions: Option<Vec<Place>>,
+    groups: Option<Vec<Place>>,
+}
+
+/// Where one authority's items stand, and in which shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    path: ClaimPath,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// One string, or an array of strings.
+    Values,
+    /// The names of an object's members.
+    Keys,
 }
 
 impl AuthorityMapping {
     /// The claims of RFC 9068 section 2.2.3.1, and what issuers use beside them.
     pub(crate) fn standard() -> Self {
-        let top = |names: &[&str]| Some(names.iter().filter_map(|name| name.parse().ok()).collect());
+        let place = |path| Place { path, shape: Shape::Values };
+        let top =
+            |names: &[&str]| Some(names.iter().filter_map(|name| name.parse().ok()).map(place).collect());
         Self {
             scopes: top(&["scope", "scp"]),
             roles: top(&["roles"]),
@@ -46,10 +63,28 @@ impl AuthorityMapping {
         authority: Authority,
         claims: impl IntoIterator<Item = &'a str>,
     ) -> Vec<String> {
+        self.set_places(authority, Shape::Values, claims)
+    }
+
+    /// The same for claims that are objects, whose members' names are the items.
+    pub(crate) fn set_keys<'a>(
+        &mut self,
+        authority: Authority,
+        claims: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<String> {
+        self.set_places(authority, Shape::Keys, claims)
+    }
+
+    fn set_places<'a>(
+        &mut self,
+        authority: Authority,
+        shape: Shape,
+        claims: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<String> {
         let (mut paths, mut wrong) = (Vec::new(), Vec::new());
         for claim in claims {
             match claim.parse::<ClaimPath>() {
-                Ok(path) => paths.push(path),
+                Ok(path) => paths.push(Place { path, shape }),
                 Err(error) => wrong.push(format!("{claim:?}: {error}")),
             }
         }
@@ -77,7 +112,7 @@ impl AuthorityMapping {
     }
 
     pub(crate) fn read(&self, claims: &Map<String, Value>) -> Authorities {
-        let read = |paths: &Option<Vec<ClaimPath>>, spaced| {
+        let read = |paths: &Option<Vec<Place>>, spaced| {
             read_all(paths.as_deref().unwrap_or_default(), claims, spaced)
         };
         Authorities {
@@ -110,14 +145,18 @@ impl Authorities {
 }
 
 /// The union of the claims that are there; nothing known if one of them cannot be read or was cut off.
-fn read_all(paths: &[ClaimPath], claims: &Map<String, Value>, spaced: bool) -> Option<Vec<Box<str>>> {
+fn read_all(places: &[Place], claims: &Map<String, Value>, spaced: bool) -> Option<Vec<Box<str>>> {
     let mut known = None;
-    for path in paths {
+    for Place { path, shape } in places {
         if is_cut_off(claims, path.claim()) || path.is_blocked(claims) {
             return None;
         }
         if let Some(value) = path.find(claims) {
-            known.get_or_insert_with(Vec::new).extend(read_one(value, spaced)?);
+            let items = match shape {
+                Shape::Values => read_one(value, spaced)?,
+                Shape::Keys => read_keys(value)?,
+            };
+            known.get_or_insert_with(Vec::new).extend(items);
         }
     }
     known
@@ -132,6 +171,14 @@ fn read_one(value: &Value, spaced: bool) -> Option<Vec<Box<str>>> {
         Value::Array(items) => items.iter().map(|item| item.as_str().map(Into::into)).collect(),
         _ => None,
     }
+}
+
+/// A name counts for what stands under it: `{"admin": false}` or `{"admin": {}}` would give a role that nobody holds, so
+/// one such member leaves all of them unknown.
+fn read_keys(value: &Value) -> Option<Vec<Box<str>>> {
+    let held = |value: &Value| value.as_object().is_some_and(|under| !under.is_empty());
+    let members = value.as_object()?.iter();
+    members.map(|(name, value)| held(value).then(|| name.as_str().into())).collect()
 }
 
 /// A claim that the issuer left out because it lives elsewhere (OpenID Connect Core section 5.6.2; Entra's group
@@ -208,6 +255,31 @@ mod tests {
         };
         assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": ["suspended"]})), None);
         assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": {}})), list(&["clerk"]));
+    }
+
+    #[test]
+    fn the_names_of_an_object_are_roles_only_where_the_mapping_says_so() {
+        let mut mapping = AuthorityMapping::default();
+        assert_eq!(mapping.set_keys(Authority::Roles, ["urn:roles"]), [""; 0]);
+        let roles = |claims: Value| {
+            let authorities = mapping.read(claims.as_object().unwrap());
+            authorities.listed(Authority::Roles).map(<[_]>::to_vec)
+        };
+        assert_eq!(roles(json!({"urn:roles": {"clerk": {"1": "acme.test"}}})), list(&["clerk"]));
+        assert_eq!(roles(json!({"urn:roles": {}})), list(&[]));
+        for unreadable in [
+            json!(["clerk"]),
+            json!("clerk"),
+            json!([{"clerk": {"1": "acme.test"}}]),
+            json!({"clerk": true}),
+            json!({"clerk": false}),
+            json!({"clerk": null}),
+            json!({"clerk": {}}),
+            json!({"clerk": {"1": "acme.test"}, "admin": {}}),
+        ] {
+            assert_eq!(roles(json!({"urn:roles": unreadable.clone()})), None, "{unreadable}");
+        }
+        assert_eq!(read(json!({"roles": {"clerk": {"1": "acme.test"}}}), Authority::Roles), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Caller, Claims, Mark, Principal};
 use crate::{
     error::{AuthError, Reason},
-    observe,
+    observe::{self, Layer},
 };
 use http::Extensions;
 use std::{any::type_name, fmt};
@@ -19,10 +19,12 @@ impl<T: Send + Sync + 'static> Claims<T> {
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
         let asked = type_name::<Self>();
         let forgotten = format_args!("AuthenticateLayer around the handler that asks for {asked}");
-        let mark = extensions.get::<Mark>().ok_or_else(|| miswired(Reason::LayerMissing, forgotten))?;
+        let missing = || miswired(Layer::Handler, Reason::LayerMissing, forgotten);
+        let mark = extensions.get::<Mark>().ok_or_else(missing)?;
         if !mark.verifies::<T>() {
             let (asked, verified) = (type_name::<T>(), mark.claims_name());
             return Err(miswired(
+                Layer::Handler,
                 Reason::ClaimsTypeDiffers,
                 format_args!(
                     "the handler asks for Claims<{asked}>, the layer verifies {verified}: say .claims::<{asked}>() to \
@@ -30,7 +32,7 @@ impl<T: Send + Sync + 'static> Claims<T> {
                 ),
             ));
         }
-        present(*mark, extensions.get::<Self>()).map(Option::<&Self>::cloned)
+        present(*mark, extensions.get::<Self>(), Layer::Handler).map(Option::<&Self>::cloned)
     }
 }
 
@@ -42,33 +44,35 @@ impl Principal {
     /// [`Reason::LayerMissing`], as [`Claims::from_extensions`].
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
         let forgotten = format_args!("AuthenticateLayer around the handler that asks for Principal");
-        Self::look(extensions, forgotten).map(Option::<&Self>::cloned)
+        Self::look(extensions, Layer::Handler, forgotten).map(Option::<&Self>::cloned)
     }
 
-    /// The same without a copy; `forgotten` is for the log, where there is no layer.
+    /// The same without a copy; `asking` and `forgotten` are for the operator, where there is no layer.
     pub(crate) fn look<'a>(
         extensions: &'a Extensions,
+        asking: Layer,
         forgotten: fmt::Arguments<'_>,
     ) -> Result<Option<&'a Self>, AuthError> {
-        let mark = extensions.get::<Mark>().ok_or_else(|| miswired(Reason::LayerMissing, forgotten))?;
-        present(*mark, extensions.get::<Self>())
+        let missing = || miswired(asking, Reason::LayerMissing, forgotten);
+        let mark = extensions.get::<Mark>().ok_or_else(missing)?;
+        present(*mark, extensions.get::<Self>(), asking)
     }
 }
 
 /// "Admitted" without claims means that somebody took them out: that is no anonymous request.
-fn present<V>(mark: Mark, value: Option<&V>) -> Result<Option<&V>, AuthError> {
+fn present<V>(mark: Mark, value: Option<&V>, asking: Layer) -> Result<Option<&V>, AuthError> {
     match (mark.caller(), value) {
         (Caller::Anonymous, _) => Ok(None),
         (Caller::Admitted, Some(value)) => Ok(Some(value)),
         (Caller::Admitted, None) => {
             let forgotten = format_args!("the claims: a layer between removed them from the request");
-            Err(miswired(Reason::LayerMissing, forgotten))
+            Err(miswired(asking, Reason::LayerMissing, forgotten))
         }
     }
 }
 
-fn miswired(reason: Reason, forgotten: fmt::Arguments<'_>) -> AuthError {
+fn miswired(asking: Layer, reason: Reason, forgotten: fmt::Arguments<'_>) -> AuthError {
     let error = AuthError::new(reason);
-    observe::miswired(&error, forgotten);
+    observe::miswired(asking, &error, forgotten);
     error
 }

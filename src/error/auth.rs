@@ -59,13 +59,12 @@ impl AuthError {
         Self { reason: Reason::KeysUnavailable, told: false, extra: Some(Box::new(extra)) }
     }
 
-    /// The same, once an event has told the operator of it.
+    /// The same, once the operator was told of it: by an event, by a counter.
     pub(crate) fn told(mut self) -> Self {
         self.told = true;
         self
     }
 
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody listens"))]
     pub(crate) fn is_told(&self) -> bool {
         self.told
     }

@@ -90,6 +90,8 @@ reasons! {
     KeyUnknown = "key_unknown", InvalidToken, REFUSED;
     /// Different keys fit one `kid` and `alg`, or more than four fit a token without `kid`.
     KeyAmbiguous = "key_ambiguous", InvalidToken, REFUSED;
+    /// The key that the token names says itself that it signs for another tenant of the issuer (Entra's `issuer` in a JWK).
+    KeyIssuerMismatch = "key_issuer_mismatch", InvalidToken, REFUSED;
     /// We hold no usable keys for a trusted issuer: our outage, not the token's fault.
     KeysUnavailable = "keys_unavailable", Unavailable, SILENT;
     /// The signature does not fit (RFC 7515 section 5.2).
@@ -127,6 +129,14 @@ reasons! {
     CnfUnchecked = "cnf_unchecked", InvalidToken, REFUSED;
     /// An ID, refresh, logout or event token.
     NotAnAccessToken = "not_an_access_token", InvalidToken, REFUSED;
+    /// A claim that the issuer's settings require is absent, `null` or empty.
+    RequiredClaimMissing = "required_claim_missing", InvalidToken, REFUSED;
+    /// A claim that the issuer's settings require has none of the values they name.
+    RequiredClaimMismatch = "required_claim_mismatch", InvalidToken, REFUSED;
+    /// The token's client is none of those that the issuer's settings name, or the token names none.
+    ClientNotAllowed = "client_not_allowed", InvalidToken, REFUSED;
+    /// `tid` is not the tenant inside `iss` (Entra), or absent.
+    TenantMismatch = "tenant_mismatch", InvalidToken, REFUSED;
     /// `.strict()`: `typ` is not `at+jwt` (RFC 9068 section 4).
     StrictTyp = "strict_typ", InvalidToken, REFUSED;
     /// `.strict()`: one of `sub`, `client_id`, `iat`, `jti` is absent, empty, or no string or number (RFC 9068 section 2.2).

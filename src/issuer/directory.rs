@@ -6,7 +6,10 @@ use super::{
     Issuer,
     trusted::{Terms, TrustedIssuer},
 };
-use crate::error::{ConfigError, Fault};
+use crate::{
+    error::{ConfigError, Fault},
+    observe,
+};
 use arc_swap::{ArcSwap, Guard};
 use std::{
     collections::HashMap,
@@ -73,7 +76,7 @@ impl Directory {
 
     /// Trusts one more.
     pub(crate) fn add(&self, issuer: Issuer) -> Result<(), ConfigError> {
-        let mut faults = self.terms.faults(&issuer);
+        let mut faults = self.terms.faults_of_newcomer(&issuer);
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = self.listed.load();
         let taken = |identifier: &&Arc<str>| listed.by_identifier.contains_key(*identifier);
@@ -88,12 +91,17 @@ impl Directory {
 
     /// Trusts the issuer with this identifier no more, under none of its identifiers.
     pub(crate) fn remove(&self, identifier: &str) -> bool {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = self.listed.load();
         let Some(at) = listed.by_identifier.get(identifier) else { return false };
         let others = listed.issuers.iter().enumerate().filter(|(index, _)| index != at);
         let issuers = others.map(|(_, issuer)| Arc::clone(issuer)).collect();
         self.listed.store(Arc::new(Listed::of(issuers)));
+        // Not under the lock: whoever counts may ask us something.
+        drop(changing);
+        if let Some(gone) = listed.issuers.get(*at) {
+            observe::key_set_gone(gone.name());
+        }
         true
     }
 }

@@ -1,8 +1,11 @@
 //! A trusted issuer: its identifiers, where its keys are, and how its claims map to authorities.
 
 mod directory;
+mod expects;
 #[cfg(feature = "remote")]
 mod names;
+#[cfg(feature = "remote")]
+mod presets;
 #[cfg(feature = "remote")]
 mod remote;
 #[cfg(feature = "remote")]
@@ -10,6 +13,7 @@ mod settings;
 mod setup;
 #[cfg(feature = "remote")]
 mod shared;
+mod tenancy;
 #[cfg(feature = "remote")]
 pub(crate) mod tenants;
 mod trusted;
@@ -23,4 +27,5 @@ pub use {
 };
 
 pub(crate) use directory::{Chosen, Directory, repeated};
+pub(crate) use expects::Expects;
 pub(crate) use trusted::{IssuerKeys, Terms, TrustedIssuer};

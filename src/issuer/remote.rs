@@ -11,8 +11,12 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct Remote {
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
     pub(crate) policy: KeyPolicy,
+    /// The template of the tenants that it is one of.
+    pub(crate) tenants: Option<Arc<str>>,
     pub(crate) limits: Limits,
     pub(crate) store: Option<Arc<dyn KeyStore>>,
+    /// What the metadata calls its issuer, where that is not the first identifier.
+    pub(super) metadata_issuer: Option<&'static str>,
 }
 
 /// Issuers whose keys are fetched.
@@ -195,7 +199,7 @@ fn check_identifier_url(issuer: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn check_url(setting: &'static str, url: &str) -> Result<(), ConfigError> {
+pub(super) fn check_url(setting: &'static str, url: &str) -> Result<(), ConfigError> {
     let parsed = url.parse::<Uri>().ok();
     let absolute = parsed.as_ref().is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())

@@ -1,3 +1,4 @@
+use super::expects::Expects;
 #[cfg(feature = "remote")]
 use super::remote::Remote;
 use crate::{
@@ -19,6 +20,7 @@ pub struct Issuer {
     pub(crate) algorithms: Option<Vec<Algorithm>>,
     pub(crate) mapping: AuthorityMapping,
     pub(crate) typs: Vec<Box<str>>,
+    pub(crate) expects: Expects,
     pub(crate) allow_http: bool,
     pub(crate) faults: Vec<Fault>,
     #[cfg(feature = "remote")]
@@ -87,6 +89,7 @@ impl Issuer {
             algorithms: None,
             mapping: AuthorityMapping::default(),
             typs: Vec::new(),
+            expects: Expects::default(),
             allow_http: false,
             faults: Vec::new(),
             #[cfg(feature = "remote")]
@@ -132,6 +135,15 @@ impl Issuer {
     /// other clients are not roles here unless you name their path.
     pub fn roles_from<'a>(self, claims: impl IntoIterator<Item = &'a str>) -> Self {
         self.map(Authority::Roles, "roles_from", claims)
+    }
+
+    /// The claims that hold roles as the names of an object's members, instead of `roles`: `{"clerk": {…}}` gives the role
+    /// `clerk` (ZITADEL's way). Each member must be an object with something in it; a claim with any other shape leaves the
+    /// roles unknown. Names or JSON Pointers. Default: an object is no list of roles.
+    pub fn roles_from_keys<'a>(mut self, claims: impl IntoIterator<Item = &'a str>) -> Self {
+        let wrong = self.mapping.set_keys(Authority::Roles, claims);
+        self.faults.extend(wrong.into_iter().map(|sentence| Fault::new("roles_from_keys", sentence)));
+        self
     }
 
     /// The claims that permissions are read from, instead of `permissions`: names, or JSON Pointers.

@@ -1,4 +1,7 @@
-use super::setup::{Issuer, KeySource, has_symmetric};
+use super::{
+    Expects,
+    setup::{Issuer, KeySource, has_symmetric},
+};
 #[cfg(feature = "remote")]
 use crate::keys::{
     HttpFetch, RemoteKeySet, discovery, is_https, is_safe_url,
@@ -21,6 +24,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) mapping: AuthorityMapping,
     pub(crate) typs: Vec<Box<str>>,
+    pub(crate) expects: Expects,
     pub(crate) keys: IssuerKeys,
 }
 
@@ -38,15 +42,26 @@ pub(crate) struct Terms {
     /// For what an issuer says nothing of.
     pub(crate) mapping: AuthorityMapping,
     pub(crate) strict: bool,
+    /// Whether an audience is named at all.
+    pub(crate) has_audience: bool,
 }
 
 impl Terms {
+    /// Every fault of an issuer that comes after the set-up: at the set-up itself a missing audience is told once.
+    pub(crate) fn faults_of_newcomer(&self, issuer: &Issuer) -> Vec<Fault> {
+        let mut faults = self.faults(issuer);
+        if !self.has_audience && !issuer.may_lack_audience() {
+            let sentence = "the verifier names none, and this issuer's tokens are not known by their client";
+            faults.push(Fault::new("audience", sentence));
+        }
+        faults
+    }
+
     /// Every fault of this issuer that can be found without I/O.
     pub(crate) fn faults(&self, issuer: &Issuer) -> Vec<Fault> {
         let mut faults = issuer.check(self.algorithms.as_deref());
-        if self.strict && issuer.accepts_typs() {
-            let sentence = "strict takes at+jwt alone: accept_typ would do nothing";
-            faults.push(Fault::new("accept_typ", sentence));
+        if self.strict {
+            faults.extend(issuer.check_strict());
         }
         faults
     }
@@ -76,6 +91,23 @@ impl Issuer {
         self.check_times(&mut faults);
         let name = self.identifiers.first().map_or("", |identifier| identifier);
         faults.into_iter().map(|fault| name_issuer(fault, name)).collect()
+    }
+
+    /// What `.strict()` would make impossible: a setting that does nothing, or an issuer none of whose tokens could pass.
+    pub(crate) fn check_strict(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.accepts_typs() {
+            let sentence = "strict takes at+jwt alone: accept_typ would do nothing";
+            faults.push(Fault::new("accept_typ", sentence));
+        }
+        if let Some(why) = self.expects.never_strict {
+            let name = self.identifiers.first().map_or("", |identifier| identifier);
+            faults.push(name_issuer(
+                Fault::new("strict", format!("none of its tokens could pass: {why}")),
+                name,
+            ));
+        }
+        faults
     }
 
     fn check_algorithms(&self, fallback: Option<&[Algorithm]>, faults: &mut Vec<Fault>) {
@@ -123,6 +155,7 @@ impl Issuer {
             identifiers: self.identifiers,
             mapping: self.mapping.or(&terms.mapping).or(&AuthorityMapping::standard()),
             typs: self.typs,
+            expects: self.expects,
         }
     }
 
@@ -196,8 +229,11 @@ impl Issuer {
             KeySource::Jwks(url) => Place::Jwks(url.clone()),
             KeySource::Discover(_) => Place::Discover(self.metadata_urls()),
         };
+        let issuer: Arc<str> = self.identifiers.first().cloned().unwrap_or_else(|| "".into());
         let config = RemoteConfig {
-            issuer: self.identifiers.first().cloned().unwrap_or_else(|| "".into()),
+            metadata_issuer: self.remote.metadata_issuer.map_or_else(|| issuer.clone(), Into::into),
+            issuer,
+            tenants: self.remote.tenants.clone(),
             place,
             own_fetch: self.remote.fetch.clone(),
             http: HttpFetch::default(),

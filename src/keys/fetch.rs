@@ -81,6 +81,20 @@ impl FetchRequest {
     }
 }
 
+impl FetchError {
+    /// The kind of failure, from a fixed list, for counting.
+    pub(crate) fn class(&self) -> &'static str {
+        match self {
+            Self::Transport(_) => "transport",
+            Self::Status(_) => "status",
+            Self::Redirect => "redirect",
+            Self::TooLarge => "too_large",
+            Self::TimedOut => "timed_out",
+            Self::Unusable(_) => "unusable",
+        }
+    }
+}
+
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,7 @@
 //! Our own reader of JWKs (RFC 7517): strict in types, deaf to what it does not know.
 //!
-//! A key's members `kid`, `kty`, `use`, `key_ops`, `alg`, `crv`, `x`, `y`, `n` and `e` are read; `x5c` and the other
-//! certificate members are never followed, and unknown members are ignored (RFC 7517 section 4).
+//! A key's members `kid`, `kty`, `use`, `key_ops`, `alg`, `crv`, `x`, `y`, `n`, `e` and `issuer` are read; `x5c` and the
+//! other certificate members are never followed, and unknown members are ignored (RFC 7517 section 4).
 
 use super::{
     Algorithm, KeyError,
@@ -19,6 +19,9 @@ pub(crate) struct Jwk {
     pub(crate) kid: Option<Box<str>>,
     /// The algorithm that the key is bound to.
     pub(crate) alg: Option<Algorithm>,
+    /// Whose tokens it may sign, where the key itself says so (Entra's `issuer`); empty where that is no string, which is
+    /// nobody. Unregistered, so only an issuer whose keys are known to have it asks.
+    pub(crate) issuer: Option<Box<str>>,
     pub(crate) material: Material,
 }
 
@@ -55,7 +58,8 @@ impl Jwk {
         if alg.is_some_and(|alg| !material.algorithms().contains(&alg)) {
             return Err(KeyError::AlgDoesNotFit);
         }
-        Ok(Self { kid: kid.map(Into::into), alg, material })
+        let issuer = members.get("issuer").map(|issuer| issuer.as_str().unwrap_or_default().into());
+        Ok(Self { kid: kid.map(Into::into), alg, issuer, material })
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     set::MAX_KEYS,
     store::{KeptKeys, KeyStore},
 };
+use crate::observe;
 use std::{sync::Arc, time::Duration};
 
 /// How much of a document is taken.
@@ -26,6 +27,10 @@ impl Default for Limits {
 /// Where and how to fetch.
 pub(crate) struct RemoteConfig {
     pub(crate) issuer: Arc<str>,
+    /// The template of the tenants that the issuer is one of.
+    pub(crate) tenants: Option<Arc<str>>,
+    /// What its metadata must call it: the same, or the template of an issuer with tenants, byte for byte.
+    pub(crate) metadata_issuer: Arc<str>,
     pub(crate) place: Place,
     /// The user's own; `None` for [`HttpFetch`].
     pub(crate) own_fetch: Option<Arc<dyn Fetch>>,
@@ -47,13 +52,21 @@ pub(crate) enum Place {
 }
 
 impl RemoteConfig {
+    /// Who is told of, and under which name it is counted.
+    pub(super) fn counted(&self) -> observe::Counted<'_> {
+        observe::Counted { issuer: &self.issuer, label: self.tenants.as_deref().unwrap_or(&self.issuer) }
+    }
+
     fn fetch(&self) -> &dyn Fetch {
         self.own_fetch.as_deref().unwrap_or(&self.http)
     }
 
     /// Whether a set fetched under the one is a set fetched under the other.
     pub(super) fn is_same_place(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && self.place == other.place && self.allow_http == other.allow_http
+        self.issuer == other.issuer
+            && self.metadata_issuer == other.metadata_issuer
+            && self.place == other.place
+            && self.allow_http == other.allow_http
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
@@ -142,7 +155,7 @@ async fn locate(config: &RemoteConfig) -> Result<String, FetchError> {
     match &config.place {
         Place::Jwks(url) => Ok(url.clone()),
         Place::Discover(urls) => {
-            discovery::locate(config.fetch(), &config.issuer, urls, config.limits.bytes).await
+            discovery::locate(config.fetch(), &config.metadata_issuer, urls, config.limits.bytes).await
         }
     }
 }

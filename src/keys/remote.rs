@@ -2,9 +2,9 @@
 
 use super::{
     KeptKeys, KeySet, KeyStore,
-    driver::{Brought, Driver, Good, News, Order, Recalled, Source},
+    driver::{Brought, Driver, Good, Look, News, Order, Recalled, Source},
     fetch::FetchError,
-    life::KeyPolicy,
+    life::{Freshness, KeyPolicy},
     load::{RemoteConfig, Trace, fetch_keys, read_kept, to_keep},
 };
 use crate::{clock::Clock, observe};
@@ -81,7 +81,8 @@ impl Source for KeySource {
     async fn load(&self, order: Order<Self>) -> Result<Brought<Self>, FetchError> {
         // After a failure the metadata is asked again: the address may have moved.
         let trace = if order.failing { Trace::default() } else { order.memo };
-        let (value, memo, max_age) = fetch_keys(&self.config, trace, order.at.monotonic).await?;
+        let fetch = fetch_keys(&self.config, trace, order.at.monotonic);
+        let (value, memo, max_age) = observe::in_refresh(&self.config.issuer, fetch).await?;
         Ok(Brought { value, memo, max_age })
     }
 
@@ -129,12 +130,31 @@ impl Source for KeySource {
             first: news.before.is_none(),
             rotated: news.before.is_some_and(|before| !before.key_ids().eq(keys.key_ids())),
             recovered: news.recovered,
+            sent: !news.before.is_some_and(|before| std::ptr::eq(before, keys)),
         };
-        observe::refreshed(&self.config.issuer, &refresh);
+        observe::refreshed(&self.config.counted(), &refresh);
     }
 
     fn failed(&self, error: &FetchError, again: bool) {
-        observe::refresh_failed(&self.config.issuer, error, again);
+        observe::refresh_failed(&self.config.counted(), error.class(), error, again);
+    }
+
+    fn seen(&self, look: &Look<KeySet>) {
+        // One series for each tenant would be too many, and one for all would mean nothing.
+        if self.config.tenants.is_none() {
+            let keys = look.value.as_ref().map_or(0, |keys| keys.len());
+            observe::key_set(&self.config.issuer, state(look.freshness), look.age, keys);
+        }
+    }
+}
+
+/// As [`KeyState`](crate::verify::KeyState) writes it.
+fn state(freshness: Freshness) -> &'static str {
+    match freshness {
+        Freshness::NeverLoaded => "never_loaded",
+        Freshness::Fresh => "fresh",
+        Freshness::Stale => "stale",
+        Freshness::Expired => "expired",
     }
 }
 

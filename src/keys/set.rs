@@ -119,10 +119,24 @@ impl KeySet {
     /// serve. Without a `kid`, every key that fits may be meant; and so it is where no key of the set has one (keys
     /// from PEM), for then the token's `kid` names nothing here. Allocates nothing.
     pub(crate) fn select(&self, kid: Option<&str>, alg: Algorithm) -> Selection<'_> {
+        self.select_from(kid, alg, |_| true)
+    }
+
+    /// The same among the keys that serve; the others do as if they were not there, but for the name of what is wrong.
+    pub(crate) fn select_from(
+        &self,
+        kid: Option<&str>,
+        alg: Algorithm,
+        serves: impl Fn(&Key) -> bool,
+    ) -> Selection<'_> {
         let kid = kid.filter(|_| self.key_ids().next().is_some());
         let limit = if kid.is_some() { 1 } else { MAX_TRIES };
-        let mut found = Candidates::default();
+        let (mut found, mut foreign) = (Candidates::default(), false);
         for key in self.keys.iter().filter(|key| key.fits(alg) && (kid.is_none() || key.kid() == kid)) {
+            if !serves(key) {
+                foreign = true;
+                continue;
+            }
             // One key under two ids, or once with and once without `alg`, is still one key.
             if found.iter().any(|other| other.same_material(key)) {
                 continue;
@@ -132,7 +146,11 @@ impl KeySet {
                 None => return Selection::Ambiguous,
             }
         }
-        if found.iter().next().is_some() { Selection::Try(found) } else { Selection::Missing }
+        match found.iter().next() {
+            Some(_) => Selection::Try(found),
+            None if foreign => Selection::Foreign,
+            None => Selection::Missing,
+        }
     }
 
     /// Whether one of the keys has this `kid`.
@@ -203,6 +221,8 @@ pub(crate) enum Selection<'a> {
     Try(Candidates<'a>),
     /// None fits.
     Missing,
+    /// Only keys fit that do not serve.
+    Foreign,
     /// Different keys fit one `kid`, or too many fit a token without.
     Ambiguous,
 }

@@ -1,8 +1,9 @@
 use super::Looks;
 use crate::error::{AuthError, AuthErrorKind};
 use std::fmt;
-#[cfg(feature = "remote")]
 use std::time::Duration;
+#[cfg(feature = "remote")]
+use tracing::{Instrument as _, instrument::Instrumented};
 use tracing::{Level, enabled};
 
 macro_rules! event {
@@ -11,12 +12,7 @@ macro_rules! event {
     };
 }
 
-/// A request was refused: told once, and not at all where a miswired program was told of already. `looks` is only called
-/// when somebody listens.
-pub(crate) fn refused(error: AuthError, looks: impl FnOnce() -> Looks) -> AuthError {
-    if error.is_told() || error.kind() == AuthErrorKind::Misconfigured {
-        return error;
-    }
+pub(super) fn refused(error: &AuthError, looks: impl FnOnce() -> Looks) {
     let (kind, reason) = (kind_id(error.kind()), error.reason().id());
     if error.kind() == AuthErrorKind::MissingToken {
         event!(DEBUG, kind, reason, "request refused");
@@ -28,22 +24,18 @@ pub(crate) fn refused(error: AuthError, looks: impl FnOnce() -> Looks) -> AuthEr
         let (iss, aud, typ, alg, kid) = (cut(iss), cut(aud), cut(typ), cut(alg), cut(kid));
         event!(DEBUG, iss, aud, typ, alg, kid, "token looked like");
     }
-    error.told()
 }
 
-/// A policy said no. The policy is configuration and may be shown; the caller may not.
-pub(crate) fn denied(error: AuthError, policy: &dyn fmt::Display) -> AuthError {
+pub(super) fn denied(error: &AuthError, policy: &dyn fmt::Display) {
     let reason = error.reason().id();
     if error.kind() == AuthErrorKind::MissingToken {
         event!(DEBUG, reason, %policy, "policy denied");
     } else {
         event!(INFO, reason, %policy, "policy denied");
     }
-    error.told()
 }
 
-/// The program is at fault; the sentence says what was forgotten.
-pub(crate) fn miswired(error: &AuthError, forgotten: fmt::Arguments<'_>) {
+pub(super) fn miswired(error: &AuthError, forgotten: fmt::Arguments<'_>) {
     event!(ERROR, reason = error.reason().id(), %forgotten, "wired wrong");
 }
 
@@ -51,9 +43,15 @@ pub(crate) fn plain_http(issuer: &str) {
     event!(WARN, issuer, "plain http allowed");
 }
 
+/// The span has no parent: it would keep the request's own span open for as long as the fetch takes.
 #[cfg(feature = "remote")]
-pub(crate) fn refreshed(issuer: &str, refresh: &super::Refresh) {
-    let &super::Refresh { keys, skipped, first, rotated, recovered } = refresh;
+pub(super) fn in_refresh<F>(issuer: &str, fetch: F) -> Instrumented<F> {
+    fetch.instrument(tracing::info_span!(target: "tower_bearer", parent: None, "key refresh", issuer))
+}
+
+#[cfg(feature = "remote")]
+pub(super) fn refreshed(issuer: &str, refresh: &super::Refresh) {
+    let &super::Refresh { keys, skipped, first, rotated, recovered, .. } = refresh;
     if first || rotated || recovered {
         event!(INFO, issuer, keys, skipped, first, rotated, recovered, "keys refreshed");
     } else {
@@ -62,7 +60,7 @@ pub(crate) fn refreshed(issuer: &str, refresh: &super::Refresh) {
 }
 
 #[cfg(feature = "remote")]
-pub(crate) fn refresh_failed(issuer: &str, error: &dyn fmt::Display, again: bool) {
+pub(super) fn refresh_failed(issuer: &str, error: &dyn fmt::Display, again: bool) {
     if again {
         event!(DEBUG, issuer, %error, "key refresh failed");
     } else {

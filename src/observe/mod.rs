@@ -1,4 +1,7 @@
-//! What the operator sees: `tracing` events in a stable vocabulary, and nothing at all without the feature.
+//! What the operator sees: `tracing` events and a span, `metrics` counters and gauges, in a stable vocabulary; and
+//! nothing at all, at no cost, without the features of these names.
+//!
+//! # Events
 //!
 //! Target `tower_bearer`. No event holds a token, a secret or a claim's value; the one exception is the DEBUG event
 //! `token looked like`, which shows `iss`, `aud`, `typ`, `alg` and `kid` of a refused token, escaped and cut at 64
@@ -17,6 +20,43 @@
 //! | `plain http allowed` | WARN | `issuer` |
 //! | `tenant resolver failed` | WARN; DEBUG when the same failure repeats | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
+//!
+//! | span | level | fields |
+//! | --- | --- | --- |
+//! | `key refresh` | INFO | `issuer` |
+//!
+//! The span is around each fetch of keys. It has no parent: a fetch serves every request that waits for it, and outlives
+//! them.
+//!
+//! # Metrics
+//!
+//! Written to the recorder that the program has installed. Each label's value is from a fixed list or from the
+//! configuration, never from a token: whatever callers send, the number of series is bounded.
+//!
+//! | metric | kind | labels |
+//! | --- | --- | --- |
+//! | `tower_bearer_decisions_total` | counter: one for each decision | `layer`, `outcome`, `reason` |
+//! | `tower_bearer_key_refreshes_total` | counter: one for each fetch of keys that ended | `issuer`, `result` |
+//! | `tower_bearer_key_set_age_seconds` | gauge, seconds: time since the keys were fetched | `issuer` |
+//! | `tower_bearer_key_set_keys` | gauge: keys in the set, those that were skipped left out | `issuer` |
+//! | `tower_bearer_key_set_state` | gauge: 1 for the state the keys are in, 0 for the others | `issuer`, `state` |
+//!
+//! | label | values |
+//! | --- | --- |
+//! | `layer` | `authenticate`, `authorize`, `handler` |
+//! | `outcome` | `allowed`, `anonymous`, `refused` |
+//! | `reason` | `none`, or the id of a `Reason` |
+//! | `issuer` | the first identifier of each trusted issuer; of tenants, their template |
+//! | `result` | `ok`, `rotated`, `not_modified`, `transport`, `status`, `redirect`, `too_large`, `timed_out`, `unusable` |
+//! | `state` | `fixed`, `never_loaded`, `fresh`, `stale`, `expired` |
+//!
+//! 1. A decision is counted where it is made, and a refusal once, however many layers it passes on its way out:
+//!    `authenticate` is the verifier, `authorize` a route's policy, `handler` whatever refuses within (an extractor, `?`).
+//! 2. A request that its caller gives up while it waits for keys is counted nowhere: nothing was decided.
+//! 3. The gauges are written whenever a fetch ends and whenever `Verifier::status()` is read: who reads the status
+//!    before it is scraped is exact, and fixed keys are seen in no other way. There is no age before the first fetch.
+//! 4. Tenants are counted together, and have no gauges: there may be thousands of them.
+//! 5. Verifiers that trust the same issuer share its series. Those of an issuer that is trusted no more go to 0.
 
 #[cfg(feature = "tracing")]
 mod events;
@@ -24,21 +64,52 @@ mod events;
 #[path = "silence.rs"]
 mod events;
 
-pub(crate) use events::{denied, miswired, plain_http, refused};
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "uncounted.rs"]
+mod metrics;
+
+mod decisions;
 #[cfg(feature = "remote")]
-pub(crate) use events::{
-    keys_recalled, refresh_failed, refreshed, resolver_failed, resolver_recovered, store_failed,
-};
+mod refreshes;
+
+pub(crate) use decisions::{denied, miswired, refused, refused_within};
+pub(crate) use events::plain_http;
+#[cfg(feature = "remote")]
+pub(crate) use events::{keys_recalled, resolver_failed, resolver_recovered, store_failed};
+pub(crate) use metrics::{admitted, anonymous, describe, key_set, key_set_gone, permitted};
+#[cfg(feature = "remote")]
+pub(crate) use refreshes::{in_refresh, refresh_failed, refreshed};
+
+/// Where a decision is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "nobody counts"))]
+pub(crate) enum Layer {
+    Authenticate,
+    Authorize,
+    Handler,
+}
+
+/// An issuer, and the name under which it is counted: its own, or that of the tenants which it is one of.
+#[cfg(feature = "remote")]
+#[cfg_attr(not(all(feature = "tracing", feature = "metrics")), allow(dead_code, reason = "nobody listens"))]
+pub(crate) struct Counted<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) label: &'a str,
+}
 
 /// What a fetch of keys has changed.
 #[cfg(feature = "remote")]
-#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody listens"))]
+#[cfg_attr(not(all(feature = "tracing", feature = "metrics")), allow(dead_code, reason = "nobody listens"))]
 pub(crate) struct Refresh {
     pub(crate) keys: usize,
     pub(crate) skipped: usize,
     pub(crate) first: bool,
     pub(crate) rotated: bool,
     pub(crate) recovered: bool,
+    /// The issuer sent a set, be it the same, and not "not modified".
+    pub(crate) sent: bool,
 }
 
 /// The five short values of a refused token that an operator may see.

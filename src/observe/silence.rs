@@ -6,23 +6,24 @@ use std::fmt;
 #[cfg(feature = "remote")]
 use std::time::Duration;
 
-pub(crate) fn refused(error: AuthError, _: impl FnOnce() -> Looks) -> AuthError {
-    error.told()
-}
+pub(super) fn refused(_: &AuthError, _: impl FnOnce() -> Looks) {}
 
-pub(crate) fn denied(error: AuthError, _: &dyn fmt::Display) -> AuthError {
-    error.told()
-}
+pub(super) fn denied(_: &AuthError, _: &dyn fmt::Display) {}
 
-pub(crate) fn miswired(_: &AuthError, _: fmt::Arguments<'_>) {}
+pub(super) fn miswired(_: &AuthError, _: fmt::Arguments<'_>) {}
 
 pub(crate) fn plain_http(_: &str) {}
 
 #[cfg(feature = "remote")]
-pub(crate) fn refreshed(_: &str, _: &super::Refresh) {}
+pub(super) fn in_refresh<F>(_: &str, fetch: F) -> F {
+    fetch
+}
 
 #[cfg(feature = "remote")]
-pub(crate) fn refresh_failed(_: &str, _: &dyn fmt::Display, _: bool) {}
+pub(super) fn refreshed(_: &str, _: &super::Refresh) {}
+
+#[cfg(feature = "remote")]
+pub(super) fn refresh_failed(_: &str, _: &dyn fmt::Display, _: bool) {}
 
 #[cfg(feature = "remote")]
 pub(crate) fn resolver_failed(_: &str, _: &dyn fmt::Display, _: bool) {}

@@ -4,7 +4,7 @@
 
 use crate::{
     claims::{AuthorityMapping, ClaimMap, Principal},
-    issuer::{IssuerKeys, TrustedIssuer},
+    issuer::{Expects, IssuerKeys, TrustedIssuer},
     json,
     keys::{Algorithm, KeptKeys, KeySet},
     policy::Policy,
@@ -98,6 +98,7 @@ pub fn claims(data: &[u8]) {
         algorithms: Algorithm::ASYMMETRIC.to_vec(),
         mapping: AuthorityMapping::standard(),
         typs: Vec::new(),
+        expects: Expects::default(),
         keys: IssuerKeys::Fixed(Arc::new(KeySet::default())),
     };
     let Ok(claims) = read_claims(data) else { return };

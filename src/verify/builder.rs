@@ -7,6 +7,7 @@ use crate::{
     error::{ConfigError, Fault},
     issuer::{Directory, Issuer, Missing, Terms, repeated},
     keys::Algorithm,
+    observe,
 };
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -72,8 +73,8 @@ impl<T> VerifierBuilder<T> {
         self
     }
 
-    /// One of our own names: a token's `aud` must contain one of them (RFC 7519 section 4.1.3). Required; may be said
-    /// several times.
+    /// One of our own names: a token's `aud` must contain one of them (RFC 7519 section 4.1.3). Required, unless every
+    /// issuer's tokens are known by their client instead ([`Issuer::cognito`]); may be said several times.
     pub fn audience(mut self, audience: &str) -> Self {
         if audience.is_empty() || audience.trim() != audience {
             let sentence = "an audience is not empty and has no white space around it";
@@ -221,6 +222,7 @@ impl<T> VerifierBuilder<T> {
         let mut faults = std::mem::take(&mut self.faults);
         self.check(&mut faults);
         ConfigError::check(faults)?;
+        observe::describe();
         let terms = self.terms();
         #[cfg_attr(not(feature = "remote"), expect(unused_mut))]
         let mut directory = Directory::new(self.issuers, terms);
@@ -238,6 +240,7 @@ impl<T> VerifierBuilder<T> {
             algorithms: self.algorithms.clone(),
             mapping: self.mapping.clone(),
             strict: self.strict,
+            has_audience: !self.audiences.is_empty(),
         }
     }
 
@@ -250,7 +253,8 @@ impl<T> VerifierBuilder<T> {
             let plain = || Fault::new("issuer", "name at least one issuer to trust");
             faults.push(self.missing.issuer.clone().unwrap_or_else(plain));
         }
-        if self.audiences.is_empty() && !faults.iter().any(is_about_audience) {
+        let without = !self.issuers.is_empty() && self.issuers.iter().all(Issuer::may_lack_audience);
+        if self.audiences.is_empty() && !without && !faults.iter().any(is_about_audience) {
             let sentence = "name at least one audience: without it any token of the issuer would do";
             let plain = || Fault::new("audience", sentence);
             faults.push(self.missing.audience.clone().unwrap_or_else(plain));

@@ -14,6 +14,7 @@
 //! may wait for one fetch.
 
 mod builder;
+mod expects;
 mod header;
 mod looks;
 mod rules;

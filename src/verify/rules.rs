@@ -1,5 +1,6 @@
 //! What a token's claims must say. Pure: claims, settings and a time in, registered claims or a [`Reason`] out.
 
+use super::expects;
 use crate::{claims::Registered, error::Reason, issuer::TrustedIssuer, json};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
@@ -33,9 +34,9 @@ impl Rules {
         now: Duration,
     ) -> Result<Registered, Reason> {
         let iss = check_issuer(claims, issuer)?;
-        let audiences = self.check_audience(claims)?;
+        let audiences = self.check_audience(claims, issuer)?;
         let (expires_at, issued_at) = self.check_times(claims, now)?;
-        check_kind(claims)?;
+        check_kind(claims, issuer)?;
         // Nothing here can check a proof of possession yet, and a bound token without its proof is a stolen one.
         if claims.contains_key("cnf") {
             return Err(Reason::CnfUnchecked);
@@ -44,6 +45,8 @@ impl Rules {
             None => None,
             Some(sub) => Some(sub.as_str().ok_or(Reason::SubMalformed)?.into()),
         };
+        let client = client(claims);
+        expects::check(&issuer.expects, claims, iss, client.as_deref())?;
         if self.strict {
             check_rfc9068(claims)?;
         }
@@ -51,7 +54,7 @@ impl Rules {
             issuer: Arc::clone(iss),
             subject,
             audiences,
-            client: client(claims),
+            client,
             token_id: claims.get("jti").and_then(Value::as_str).map(Into::into),
             expires_at,
             issued_at,
@@ -66,16 +69,28 @@ impl Rules {
         now: Duration,
     ) -> Result<(), Reason> {
         // Some issuers name a client instead of an audience; whether this one does, its settings know.
-        if claims.contains_key("aud") {
-            self.check_audience(claims)?;
+        if let Some(aud) = claims.get("aud") {
+            self.read_audience(aud)?;
         }
         self.check_times(claims, now)?;
         Ok(())
     }
 
     /// RFC 7519 section 4.1.3.
-    fn check_audience(&self, claims: &Map<String, Value>) -> Result<Vec<Box<str>>, Reason> {
-        let named: Vec<Box<str>> = match claims.get("aud").ok_or(Reason::AudMissing)? {
+    fn check_audience(
+        &self,
+        claims: &Map<String, Value>,
+        issuer: &TrustedIssuer,
+    ) -> Result<Vec<Box<str>>, Reason> {
+        match claims.get("aud") {
+            Some(aud) => self.read_audience(aud),
+            None if issuer.expects.may_lack_audience() => Ok(Vec::new()),
+            None => Err(Reason::AudMissing),
+        }
+    }
+
+    fn read_audience(&self, aud: &Value) -> Result<Vec<Box<str>>, Reason> {
+        let named: Vec<Box<str>> = match aud {
             Value::String(one) => vec![one.as_str().into()],
             Value::Array(items) => {
                 let texts = items.iter().map(|item| item.as_str().map(Into::into));
@@ -136,12 +151,15 @@ fn numeric_date(claims: &Map<String, Value>, name: &str, malformed: Reason) -> R
 
 /// Tokens that are signed by the same keys and are no access tokens (RFC 8725 section 2.8): ID tokens (OpenID Connect
 /// Core section 3.1.3.6), logout and security event tokens (RFC 8417 section 2.2), Keycloak's and Cognito's own marks.
-fn check_kind(claims: &Map<String, Value>) -> Result<(), Reason> {
+fn check_kind(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<(), Reason> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
-    let other_members = ["at_hash", "c_hash", "events"].iter().any(|name| claims.contains_key(*name));
-    let is_one_of = |value: &str, marks: &[&str]| marks.iter().any(|mark| value.eq_ignore_ascii_case(mark));
-    let other_typ = is_one_of(text("typ"), &["ID", "Refresh", "Offline", "Logout"]);
-    if other_members || other_typ || is_one_of(text("token_use"), &["id"]) {
+    let is = |name: &str, mark: &str| text(name).eq_ignore_ascii_case(mark);
+    let is_id_token = ["at_hash", "c_hash"].iter().any(|name| claims.contains_key(*name))
+        || is("typ", "ID")
+        || is("token_use", "id");
+    let is_other =
+        claims.contains_key("events") || ["Refresh", "Offline", "Logout"].iter().any(|mark| is("typ", mark));
+    if is_other || (is_id_token && !issuer.expects.id_tokens) {
         return Err(Reason::NotAnAccessToken);
     }
     Ok(())

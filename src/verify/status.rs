@@ -1,6 +1,9 @@
-use crate::issuer::{Directory, IssuerKeys, TrustedIssuer};
 #[cfg(feature = "remote")]
 use crate::keys::{RemoteKeySet, life::Freshness};
+use crate::{
+    issuer::{Directory, IssuerKeys, TrustedIssuer},
+    observe,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// What is known of each issuer's keys: for a readiness handler and for people.
@@ -72,7 +75,9 @@ impl Status {
         let tenants = directory.tenants.as_ref().map(|tenants| of(tenants.issuers())).unwrap_or_default();
         #[cfg(not(feature = "remote"))]
         let tenants = Vec::new();
-        Self { issuers: of(directory.issuers()), tenants }
+        let listed = directory.issuers();
+        listed.iter().for_each(|issuer| tell_fixed(issuer));
+        Self { issuers: of(listed), tenants }
     }
 }
 
@@ -109,5 +114,14 @@ impl IssuerStatus {
         let key_ids = look.value.iter().flat_map(|keys| keys.key_ids()).map(str::to_owned).collect();
         let last_error = look.error.map(|error| error.to_string());
         Self { issuer, state, age: look.age, key_ids, last_error }
+    }
+}
+
+/// Keys that are fetched tell of themselves; nothing else ever happens to those that were set by hand.
+fn tell_fixed(issuer: &TrustedIssuer) {
+    match &issuer.keys {
+        IssuerKeys::Fixed(keys) => observe::key_set(issuer.name(), "fixed", None, keys.len()),
+        #[cfg(feature = "remote")]
+        IssuerKeys::Remote(_) => {}
     }
 }

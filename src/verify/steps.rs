@@ -211,7 +211,19 @@ impl Core {
     }
 
     fn judge(&self, case: &Case<'_>, keys: &KeySet) -> Judged {
-        judge(case.parts, keys, case.algorithm, self.rules.strict)
+        let (kid, algorithm, strict) = (case.parts.header.kid(), case.algorithm, self.rules.strict);
+        let Some(tenants) = case.issuer.expects.tenants else {
+            return judge(case.parts, keys, keys.select(kid, algorithm), algorithm, strict);
+        };
+        // Whose key it must be follows from whose token it claims to be: of the very bytes that the signature is over,
+        // and that the rules are held against afterwards.
+        match trusted_iss(case) {
+            Ok(iss) => {
+                let found = keys.select_from(kid, algorithm, |key| tenants.may_sign(key.issuer(), &iss));
+                judge(case.parts, keys, found, algorithm, strict)
+            }
+            Err(reason) => Judged::Refused(reason),
+        }
     }
 }
 
@@ -233,14 +245,21 @@ impl Judged {
 }
 
 /// Holds the signature against the keys it may be of.
-fn judge(parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm, strict: bool) -> Judged {
+fn judge(
+    parts: &Parts<'_>,
+    keys: &KeySet,
+    found: Selection<'_>,
+    algorithm: Algorithm,
+    strict: bool,
+) -> Judged {
     let fits = |key: &Key| {
         // `.strict()`: 65537 is the exponent every conforming issuer uses.
         let common = !strict || key.has_common_exponent();
         common && signature::verify(key, algorithm, parts.signed.as_bytes(), &parts.signature)
     };
-    match keys.select(parts.header.kid(), algorithm) {
+    match found {
         Selection::Missing => Judged::Missing(Reason::KeyUnknown),
+        Selection::Foreign => Judged::Refused(Reason::KeyIssuerMismatch),
         Selection::Ambiguous => Judged::Refused(Reason::KeyAmbiguous),
         Selection::Try(candidates) if candidates.iter().any(fits) => Judged::Signed,
         // No `kid` chose the key, so it may be one that the set does not have yet.
@@ -254,18 +273,26 @@ fn judge(parts: &Parts<'_>, keys: &KeySet, algorithm: Algorithm, strict: bool) -
 pub(crate) fn verify_bare(token: &BearerToken, keys: &KeySet) -> Result<Vec<u8>, Reason> {
     let parts = Parts::decode(token.compact()?)?;
     let algorithm = parts.header.alg().parse().map_err(|_| Reason::AlgNotAllowed)?;
-    judge(&parts, keys, algorithm, false).finally()?;
+    let found = keys.select(parts.header.kid(), algorithm);
+    judge(&parts, keys, found, algorithm, false).finally()?;
     Ok(parts.payload)
 }
 
 #[cfg(feature = "remote")]
 fn runtime_missing() -> AuthError {
     let error = AuthError::new(Reason::RuntimeMissing);
-    observe::miswired(&error, format_args!("keys are fetched on a tokio runtime, and there is none here"));
+    let forgotten = format_args!("keys are fetched on a tokio runtime, and there is none here");
+    observe::miswired(observe::Layer::Authenticate, &error, forgotten);
     error
 }
 
-/// Reads `iss` alone, only to choose among the trusted issuers.
+/// The unverified `iss`, if it is one of the chosen issuer's identifiers.
+fn trusted_iss(case: &Case<'_>) -> Result<String, Reason> {
+    let iss = peek_issuer(&case.parts.payload)?;
+    if case.issuer.identifier(&iss).is_some() { Ok(iss) } else { Err(Reason::IssuerUnknown) }
+}
+
+/// Reads `iss` alone, only to choose: among the trusted issuers, or among keys that serve one tenant of an issuer.
 fn peek_issuer(payload: &[u8]) -> Result<String, Reason> {
     #[derive(serde::Deserialize)]
     struct Peek {

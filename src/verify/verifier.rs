@@ -63,7 +63,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         let (this, token) = (self.clone(), BearerToken::parse(token));
         // Nothing happens before the first poll: it may be on another runtime than this call.
         async move {
-            match this.begin(token?) {
+            let token = token.map_err(|reason| observe::refused(reason.into(), observe::Looks::default))?;
+            match this.begin(token) {
                 Begun::Done(result) => result,
                 Begun::Waiting(verification) => verification.await,
             }
@@ -73,7 +74,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
     /// Verifies as far as is possible without waiting.
     pub(crate) fn begin(&self, token: BearerToken) -> Begun<T> {
         match self.attempt(&token, Patience::Waits) {
-            Ok(claims) => Begun::Done(Ok(claims)),
+            Ok(claims) => {
+                observe::admitted();
+                Begun::Done(Ok(claims))
+            }
             Err(Stop::Refused(error)) => Begun::Done(Err(observe::refused(error, || looks::of(&token)))),
             #[cfg(feature = "remote")]
             Err(Stop::Wait(ticket)) => Begun::Waiting(Box::pin(self.clone().finish(token, ticket))),
@@ -93,7 +97,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
                 Err(Stop::Wait(next)) => ticket = next,
             }
         };
-        result.map_err(|error| observe::refused(error, || looks::of(&token)))
+        result.inspect(|_| observe::admitted()).map_err(|error| observe::refused(error, || looks::of(&token)))
     }
 
     fn attempt(&self, token: &BearerToken, patience: Patience) -> Result<Claims<T>, Stop> {

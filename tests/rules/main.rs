@@ -12,6 +12,7 @@
 
 mod algorithms;
 mod claims;
+mod expects;
 mod header;
 mod intake;
 mod issuers;

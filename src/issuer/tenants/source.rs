@@ -82,15 +82,16 @@ impl TenantSource {
     /// Only this tenant's issuer will do, and only one that could have been trusted from the start.
     fn accept(
         &self,
-        issuer: Issuer,
+        mut issuer: Issuer,
         before: Option<&Option<Arc<TrustedIssuer>>>,
     ) -> Result<Arc<TrustedIssuer>, FetchError> {
         if !issuer.identifiers.iter().any(|identifier| **identifier == *self.tenant.issuer()) {
             return Err(FetchError::Unusable("the resolver named another issuer than the tenant's".into()));
         }
-        let faults = self.registry.terms.faults(&issuer);
+        let faults = self.registry.terms.faults_of_newcomer(&issuer);
         ConfigError::check(faults).map_err(|error| FetchError::Unusable(error.to_string()))?;
         let before = before.and_then(Option::as_deref);
+        issuer.remote.tenants = Some(self.registry.settings.label().into());
         Ok(Arc::new(issuer.trust_after(&self.registry.terms, before)))
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    Asked, Brought, Look, News, Order, Recalled, Snapshot, Source,
+    Asked, Brought, Look, News, Order, Reading, Recalled, Snapshot, Source,
     flight::{Plan, Report, fly},
     ticket::{Progress, Ticket, Waited},
 };
@@ -10,7 +10,7 @@ use crate::{
         life::{Answer, Life, Need, Verdict},
     },
 };
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 use std::{
     hash::{BuildHasher, RandomState},
     panic::catch_unwind,
@@ -79,7 +79,7 @@ impl<S: Source> Driver<S> {
     }
 
     /// The value, if it is fresh: no lock, no wait. Starts the background refresh when it is time.
-    pub(crate) fn fresh(&self, now: Now) -> Option<Guard<Option<Arc<Snapshot<S::Value>>>>> {
+    pub(crate) fn fresh(&self, now: Now) -> Option<Reading<S::Value>> {
         let guard = self.shared.snapshot.load();
         let loaded = guard.as_ref()?.loaded;
         if !loaded.is_fresh(now) {
@@ -138,14 +138,7 @@ impl<S: Source> Driver<S> {
     }
 
     pub(crate) fn look(&self) -> Look<S::Value> {
-        let now = Now::of(&*self.shared.clock);
-        let engine = self.shared.lock();
-        Look {
-            freshness: engine.life.freshness(now),
-            age: engine.life.loaded().map(|loaded| loaded.age(now)),
-            value: self.shared.value(),
-            error: engine.last_error.clone(),
-        }
+        self.shared.look()
     }
 
     fn refresh_ahead(&self, now: Now) {
@@ -226,6 +219,20 @@ impl<S: Source> Shared<S> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn look(&self) -> Look<S::Value> {
+        let now = Now::of(&*self.clock);
+        let engine = self.lock();
+        let look = Look {
+            freshness: engine.life.freshness(now),
+            age: engine.life.loaded().map(|loaded| loaded.age(now)),
+            value: self.value(),
+            error: engine.last_error.clone(),
+        };
+        drop(engine);
+        self.source.seen(&look);
+        look
+    }
+
     fn value(&self) -> Option<Arc<S::Value>> {
         self.snapshot.load().as_ref().map(|snapshot| Arc::clone(&snapshot.value))
     }
@@ -249,6 +256,7 @@ impl<S: Source> Shared<S> {
         self.progress.send_modify(|progress| progress.recalled = true);
         let kept_for = Some(loaded.age(now));
         self.source.came(News { before: None, now: &*value, recovered: false, kept_for });
+        self.look();
     }
 
     /// Whether the end of this fetch meant anything.
@@ -278,6 +286,7 @@ impl<S: Source> Shared<S> {
                 self.tell_end(flight);
                 let before = before.as_deref();
                 self.source.came(News { before, now: &*value, recovered, kept_for: None });
+                self.look();
                 true
             }
             Err(error) => {
@@ -285,6 +294,7 @@ impl<S: Source> Shared<S> {
                 drop(engine);
                 self.tell_end(flight);
                 self.source.failed(&error, again);
+                self.look();
                 false
             }
         }
@@ -295,6 +305,7 @@ impl<S: Source> Shared<S> {
         if let Some((flight, again)) = lost {
             self.tell_end(flight);
             self.source.failed(&FetchError::TimedOut, again);
+            self.look();
         }
     }
 

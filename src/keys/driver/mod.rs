@@ -14,6 +14,7 @@ use super::{
     life::{Freshness, KeyPolicy, Loaded},
 };
 use crate::clock::Now;
+use arc_swap::Guard;
 use std::{sync::Arc, time::Duration};
 
 /// Something that is fetched and kept by the rules of the key life.
@@ -42,6 +43,10 @@ pub(crate) trait Source: Send + Sync + 'static {
 
     /// Tells of a failed one; `again` where the last one failed alike.
     fn failed(&self, error: &FetchError, again: bool);
+
+    /// How it is now, for whoever counts: after each end of a fetch, and whenever somebody looks. Never called under the
+    /// lock.
+    fn seen(&self, _look: &Look<Self::Value>) {}
 }
 
 /// What one fetch needs to know.
@@ -94,6 +99,9 @@ pub(crate) struct Snapshot<V> {
     pub(crate) value: Arc<V>,
     loaded: Loaded,
 }
+
+/// The value at a moment, read without a lock.
+pub(crate) type Reading<V> = Guard<Option<Arc<Snapshot<V>>>>;
 
 /// The answer to a request that the fresh value could not serve.
 pub(crate) enum Asked<S: Source> {

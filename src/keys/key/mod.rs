@@ -28,6 +28,7 @@ use std::fmt;
 #[derive(Clone)]
 pub struct Key {
     kid: Option<Box<str>>,
+    issuer: Option<Box<str>>,
     material: Material,
     prepared: Vec<(Algorithm, Prepared)>,
     /// The algorithms of `prepared` as bits: a set is scanned for each token.
@@ -148,6 +149,11 @@ impl Key {
         self.material == other.material
     }
 
+    /// Whose tokens it may sign, where it says so itself.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     /// The key made ready for that algorithm, if it fits.
     pub(crate) fn prepared(&self, alg: Algorithm) -> Option<&Prepared> {
         self.prepared.iter().find(|(prepared, _)| *prepared == alg).map(|(_, key)| key)
@@ -155,11 +161,13 @@ impl Key {
 
     /// Whether no token could tell the two apart.
     pub(super) fn is_same(&self, other: &Key) -> bool {
-        self.kid == other.kid && self.fits == other.fits && self.same_material(other)
+        let same_names = self.kid == other.kid && self.issuer == other.issuer;
+        same_names && self.fits == other.fits && self.same_material(other)
     }
 
     pub(super) fn from_parsed(jwk: Jwk) -> Result<Self, KeyError> {
-        Self::new(jwk.kid, jwk.alg, jwk.material)
+        let key = Self::new(jwk.kid, jwk.alg, jwk.material)?;
+        Ok(Self { issuer: jwk.issuer, ..key })
     }
 
     pub(super) fn new(
@@ -176,7 +184,7 @@ impl Key {
             .map(|&alg| Ok((alg, backend::prepare(&material, alg)?)))
             .collect::<Result<Vec<_>, KeyError>>()?;
         let fits = algorithms.iter().fold(0, |fits, alg| fits | alg.bit());
-        Ok(Self { kid, material, prepared, fits })
+        Ok(Self { kid, issuer: None, material, prepared, fits })
     }
 }
 

@@ -27,6 +27,7 @@ fn chosen(set: &KeySet, kid: Option<&str>, alg: Algorithm) -> Result<usize, &'st
     match set.select(kid, alg) {
         Selection::Try(found) => Ok(found.iter().count()),
         Selection::Missing => Err("missing"),
+        Selection::Foreign => Err("foreign"),
         Selection::Ambiguous => Err("ambiguous"),
     }
 }
@@ -126,6 +127,30 @@ fn without_a_kid_at_most_four_keys_are_tried_in_order() {
     assert_eq!(chosen(&set(&keys), None, RS256), Err("ambiguous"));
     assert_eq!(chosen(&set(&keys), None, EdDSA), Err("missing"));
     assert_eq!(chosen(&KeySet::default(), None, RS256), Err("missing"));
+}
+
+#[test]
+fn keys_that_do_not_serve_are_passed_over_before_any_is_counted() {
+    let owned = |issuer: &str, mut jwk: Value| {
+        jwk["issuer"] = issuer.into();
+        jwk
+    };
+    let both = set(&[owned("b", named("k", rsa(1))), owned("a", named("k", rsa(1)))]);
+    assert_eq!(both.len(), 2, "the same key under two owners is kept for each");
+    for owner in ["a", "b"] {
+        let found = both.select_from(Some("k"), RS256, |key| key.issuer() == Some(owner));
+        assert!(matches!(found, Selection::Try(keys) if keys.iter().count() == 1), "{owner}");
+    }
+    let nobody = |kid| both.select_from(Some(kid), RS256, |key| key.issuer() == Some("c"));
+    assert!(matches!(nobody("k"), Selection::Foreign));
+    assert!(matches!(nobody("other"), Selection::Missing));
+    let unreadable = set(&[{
+        let mut jwk = named("k", rsa(1));
+        jwk["issuer"] = json!(1);
+        jwk
+    }]);
+    assert_eq!(unreadable.keys().next().unwrap().issuer(), Some(""), "ignored by all but those who ask");
+    assert_eq!(chosen(&unreadable, Some("k"), RS256), Ok(1));
 }
 
 #[test]
