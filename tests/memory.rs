@@ -105,7 +105,7 @@ fn forged(world: &World, number: usize) -> String {
 }
 
 fn garbage(_: &World, number: usize) -> String {
-    format!("{number:032x}").repeat(40)
+    format!("{number:032x}").repeat(8)
 }
 
 const KINDS: [Kind; 6] = [
