@@ -658,7 +658,8 @@ async fn nobody_is_trusted_when_the_last_issuer_is_gone() {
 async fn a_faulty_issuer_is_not_added_and_nothing_changes() {
     let issuer = TestIssuer::new();
     let verifier = issuer.verifier().strict().build().unwrap();
-    let twice = Issuer::discover("https://a.test").unwrap().also_known_as("https://a.test");
+    let twice = Issuer::discover("https://a.test").unwrap().fetch(Nowhere::default());
+    let twice = twice.also_known_as("https://a.test");
     let faulty = Issuer::discover("http://b.test").unwrap().accept_typ("x").key_ttl(Duration::ZERO);
     for (issuer, faults) in [(issuer.issuer(), 1), (twice, 1), (faulty, 3)] {
         let error = verifier.add_issuer(issuer).unwrap_err();
@@ -689,22 +690,24 @@ fn changes_at_once_are_not_lost() {
     assert_eq!(verifier.status().issuers.len(), 1 + added.load(Ordering::Relaxed));
 }
 
+/// An issuer whose tokens are known by their client. Nothing is fetched, so that no build needs TLS for it.
+fn cognito(pool: &str) -> Issuer {
+    Issuer::cognito("eu-west-1", pool, ["web"]).unwrap().fetch(Nowhere::default())
+}
+
 #[test]
 fn an_issuer_whose_tokens_need_an_audience_is_not_added_where_none_is_named() {
-    let cognito = || Issuer::cognito("eu-west-1", "eu-west-1_aaaaaaaaa", ["web"]).unwrap();
-    let verifier = Verifier::builder().issuer(cognito()).build().unwrap();
+    let verifier = Verifier::builder().issuer(cognito("eu-west-1_aaaaaaaaa")).build().unwrap();
     let error = verifier.add_issuer(TestIssuer::new().issuer()).unwrap_err();
     assert!(error.to_string().contains("audience"), "{error}");
-    let other = Issuer::cognito("eu-west-1", "eu-west-1_bbbbbbbbb", ["web"]).unwrap();
-    verifier.add_issuer(other).unwrap();
+    verifier.add_issuer(cognito("eu-west-1_bbbbbbbbb")).unwrap();
 }
 
 #[tokio::test]
 async fn a_tenant_whose_tokens_need_an_audience_is_not_trusted_where_none_is_named() {
     let provider = Provider::new();
     let acme = provider.tenant("acme");
-    let cognito = Issuer::cognito("eu-west-1", "eu-west-1_aaaaaaaaa", ["web"]).unwrap();
-    let verifier = Verifier::builder().issuer(cognito).tenants(provider.tenants());
+    let verifier = Verifier::builder().issuer(cognito("eu-west-1_aaaaaaaaa")).tenants(provider.tenants());
     let verifier = verifier.clock(provider.clock.clone()).build().unwrap();
     let without = acme.token().claim("aud", serde_json::Value::Null);
     assert_ne!(judged(&verifier, &without.sign()).await, "passes");
