@@ -151,6 +151,9 @@
 //! | `tower_bearer_key_set_age_seconds` | gauge, seconds: time since the keys were fetched | `issuer` |
 //! | `tower_bearer_key_set_keys` | gauge: keys in the set, those that were skipped left out | `issuer` |
 //! | `tower_bearer_key_set_state` | gauge: 1 for the state the keys are in, 0 for the others | `issuer`, `state` |
+//! | `tower_bearer_memory_lookups_total` | counter: one for each token that was looked for among the remembered | `hit` |
+//! | `tower_bearer_memory_tokens` | gauge: tokens remembered | |
+//! | `tower_bearer_memory_bytes` | gauge, bytes: what they weigh | |
 //!
 //! | label | values |
 //! | --- | --- |
@@ -159,6 +162,7 @@
 //! | `reason` | `none`, or the id of a `Reason` |
 //! | `issuer` | the first identifier of each trusted issuer; of tenants, their template |
 //! | `result` | `ok`, `rotated`, `not_modified`, `transport`, `status`, `redirect`, `too_large`, `timed_out`, `unusable` |
+//! | `hit` | `true`, `false` |
 //! | `state` | `fixed`, `never_loaded`, `fresh`, `stale`, `expired` |
 //!
 //! A refusal is counted once, where it is made: by the verifier (`authenticate`), by a route's policy (`authorize`), or

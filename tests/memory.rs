@@ -54,6 +54,8 @@ impl World {
             .issuer(second.issuer())
             .audience(AUDIENCE)
             .clock(issuer.clock())
+            // What is remembered on purpose is weighed apart.
+            .without_memory()
             .build()
             .unwrap();
         assert!(verifier.warm_up().await.is_ready());
@@ -158,6 +160,31 @@ async fn a_flood_of_any_kind_leaves_nothing_on_the_heap() {
     leave(&world, WARM_UP..WARM_UP + FLOOD).await;
     judge("requests that went away", before);
     flood_of_tenants(&world).await;
+    flood_of_remembered(&world).await;
+}
+
+/// What is remembered takes what it is said to weigh, and no more than there is room for.
+async fn flood_of_remembered(world: &World) {
+    const ROOM: u64 = 2 * 1024 * 1024;
+    for claims in [0, 13, 60] {
+        let verifier = world.issuer.verifier().memory(ROOM, 100_000).build().unwrap();
+        assert!(verifier.warm_up().await.is_ready());
+        let empty = live();
+        for number in 0..4_000 {
+            let token = world.issuer.token().subject(&format!("user-{number}"));
+            let names = (0..claims).map(|claim| format!("claim-number-{claim}"));
+            let token = names.fold(token, |token, name| token.claim(&name, format!("value of {number}")));
+            assert!(verifier.verify(&token.sign()).await.is_ok());
+        }
+        let (taken, memory) = (live() - empty, verifier.status().memory.unwrap());
+        let share = taken as f64 / memory.bytes as f64;
+        println!(
+            "{} tokens of {claims} more claims weigh {} bytes and take {taken}: {share:.2}",
+            memory.tokens, memory.bytes
+        );
+        assert!(memory.bytes <= ROOM && memory.bytes > ROOM / 2, "{memory:?}");
+        assert!((0.4..=1.1).contains(&share), "{share}");
+    }
 }
 
 const TENANTS: &str = "https://id.example.com/{tenant}";
@@ -173,7 +200,7 @@ fn tenants(world: &World) -> Verifier {
         async move { issuer }
     });
     let verifier = Verifier::builder().tenants(tenants.max_tenants(MOST_TENANTS)).audience(AUDIENCE);
-    verifier.clock(world.issuer.clock()).build().unwrap()
+    verifier.clock(world.issuer.clock()).without_memory().build().unwrap()
 }
 
 /// As many at once as the resolver may be asked for.

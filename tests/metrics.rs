@@ -530,6 +530,7 @@ async fn every_documented_metric_is_written_with_a_sentence_of_its_own_and_no_ot
     let _guard = scraper.start();
     let app = guarded(loaded(&issuer).await);
     ask(&app, "/", None).await;
+    ask(&app, "/", Some(&issuer.token().sign())).await;
     let scrape = scraper.scrape();
     is_documented(&scrape, &[ISSUER]);
     let written: BTreeSet<_> = scrape.into_keys().map(|series| series.name).collect();

@@ -126,15 +126,21 @@ impl Listed {
     }
 }
 
-impl Deref for Chosen {
-    type Target = TrustedIssuer;
-
+impl Chosen {
     #[expect(clippy::indexing_slicing, reason = "the place was found in this very list")]
-    fn deref(&self) -> &TrustedIssuer {
+    pub(crate) fn shared(&self) -> &Arc<TrustedIssuer> {
         match self {
             Self::Listed(listed, at) => &listed.issuers[*at],
             #[cfg(feature = "remote")]
             Self::Tenant(issuer) => issuer,
         }
+    }
+}
+
+impl Deref for Chosen {
+    type Target = TrustedIssuer;
+
+    fn deref(&self) -> &TrustedIssuer {
+        self.shared()
     }
 }

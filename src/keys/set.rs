@@ -2,7 +2,13 @@ use super::{Algorithm, Key, KeyError, KeySetError, jwk::Jwk, key::pem};
 use crate::json;
 use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::{fmt, fs::File, io::Read as _, path::Path};
+use std::{
+    fmt,
+    fs::File,
+    io::Read as _,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// More than any issuer publishes, and little enough to read at once.
 const MAX_BYTES: usize = 256 * 1024;
@@ -19,6 +25,8 @@ const MAX_SKIPPED_KID: usize = 64;
 pub struct KeySet {
     keys: Vec<Key>,
     skipped: Vec<SkippedKey>,
+    /// Another one for each set that was read: whoever has judged by it knows it again.
+    generation: u64,
 }
 
 /// A key of a set that was refused, while the others were taken.
@@ -83,9 +91,18 @@ impl KeySet {
 
     /// A set of keys at hand.
     pub fn from_keys(keys: impl IntoIterator<Item = Key>) -> Self {
-        let mut set = Self::default();
+        let mut set = Self::begin();
         keys.into_iter().for_each(|key| set.add(key));
         set
+    }
+
+    fn begin() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self { generation: LAST.fetch_add(1, Ordering::Relaxed) + 1, ..Self::default() }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// How many keys there are.
@@ -162,7 +179,7 @@ impl KeySet {
     pub(super) fn collect(
         keys: impl Iterator<Item = (Option<String>, Result<Key, KeyError>)>,
     ) -> Result<Self, KeySetError> {
-        let mut set = Self::default();
+        let mut set = Self::begin();
         for (index, (kid, key)) in keys.enumerate() {
             if index >= MAX_KEYS {
                 return Err(KeySetError::TooManyKeys);

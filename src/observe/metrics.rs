@@ -14,12 +14,23 @@ const AGE: &str = "tower_bearer_key_set_age_seconds";
 const KEYS: &str = "tower_bearer_key_set_keys";
 const STATE: &str = "tower_bearer_key_set_state";
 
+const LOOKUPS: &str = "tower_bearer_memory_lookups_total";
+const TOKENS: &str = "tower_bearer_memory_tokens";
+const BYTES: &str = "tower_bearer_memory_bytes";
+
 const STATES: [&str; 5] = ["fixed", "never_loaded", "fresh", "stale", "expired"];
 
 /// Units and sentences, for a recorder that is there already.
 pub(crate) fn describe() {
     describe_counter!(DECISIONS, Unit::Count, "Decisions on requests, by layer, outcome and reason");
     describe_counter!(REFRESHES, Unit::Count, "Fetches of keys that ended, by issuer and result");
+    describe_counter!(
+        LOOKUPS,
+        Unit::Count,
+        "Tokens looked for among the remembered, by whether they were found"
+    );
+    describe_gauge!(TOKENS, Unit::Count, "Tokens remembered");
+    describe_gauge!(BYTES, Unit::Bytes, "What the remembered tokens weigh");
     describe_gauge!(AGE, Unit::Seconds, "Time since the issuer's keys were fetched");
     describe_gauge!(KEYS, Unit::Count, "Keys in the issuer's set, those that were skipped left out");
     describe_gauge!(STATE, "1 for the state that the issuer's keys are in, 0 for the others");
@@ -92,6 +103,21 @@ pub(super) fn refresh_failed(issuer: &str, class: &'static str) {
 fn count_refresh(issuer: &str, result: &'static str) {
     counter!(target: "tower_bearer", REFRESHES, "issuer" => issuer.to_owned(), "result" => result)
         .increment(1);
+}
+
+/// A token was looked for among the remembered.
+pub(crate) fn looked_up(hit: bool) {
+    if hit {
+        counter!(target: "tower_bearer", "tower_bearer_memory_lookups_total", "hit" => "true").increment(1);
+    } else {
+        counter!(target: "tower_bearer", "tower_bearer_memory_lookups_total", "hit" => "false").increment(1);
+    }
+}
+
+/// How much is remembered now.
+pub(crate) fn memory(tokens: u64, bytes: u64) {
+    gauge!(target: "tower_bearer", TOKENS).set(tokens as f64);
+    gauge!(target: "tower_bearer", BYTES).set(bytes as f64);
 }
 
 /// How an issuer's keys are now.

@@ -40,6 +40,9 @@
 //! | `tower_bearer_key_set_age_seconds` | gauge, seconds: time since the keys were fetched | `issuer` |
 //! | `tower_bearer_key_set_keys` | gauge: keys in the set, those that were skipped left out | `issuer` |
 //! | `tower_bearer_key_set_state` | gauge: 1 for the state the keys are in, 0 for the others | `issuer`, `state` |
+//! | `tower_bearer_memory_lookups_total` | counter: one for each token that was looked for among the remembered | `hit` |
+//! | `tower_bearer_memory_tokens` | gauge: tokens remembered | |
+//! | `tower_bearer_memory_bytes` | gauge, bytes: what they weigh | |
 //!
 //! | label | values |
 //! | --- | --- |
@@ -48,6 +51,7 @@
 //! | `reason` | `none`, or the id of a `Reason` |
 //! | `issuer` | the first identifier of each trusted issuer; of tenants, their template |
 //! | `result` | `ok`, `rotated`, `not_modified`, `transport`, `status`, `redirect`, `too_large`, `timed_out`, `unusable` |
+//! | `hit` | `true`, `false` |
 //! | `state` | `fixed`, `never_loaded`, `fresh`, `stale`, `expired` |
 //!
 //! 1. A decision is counted where it is made, and a refusal once, however many layers it passes on its way out:
@@ -78,7 +82,9 @@ pub(crate) use decisions::{denied, miswired, refused, refused_within};
 pub(crate) use events::plain_http;
 #[cfg(feature = "remote")]
 pub(crate) use events::{keys_recalled, resolver_failed, resolver_recovered, store_failed};
-pub(crate) use metrics::{admitted, anonymous, describe, key_set, key_set_gone, permitted};
+pub(crate) use metrics::{
+    admitted, anonymous, describe, key_set, key_set_gone, looked_up, memory, permitted,
+};
 #[cfg(feature = "remote")]
 pub(crate) use refreshes::{in_refresh, refresh_failed, refreshed};
 

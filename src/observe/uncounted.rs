@@ -23,3 +23,7 @@ pub(super) fn refresh_failed(_: &str, _: &'static str) {}
 pub(crate) fn key_set_gone(_: &str) {}
 
 pub(crate) fn key_set(_: &str, _: &'static str, _: Option<Duration>, _: usize) {}
+
+pub(crate) fn looked_up(_: bool) {}
+
+pub(crate) fn memory(_: u64, _: u64) {}

@@ -102,7 +102,7 @@ pub fn claims(data: &[u8]) {
         keys: IssuerKeys::Fixed(Arc::new(KeySet::default())),
     };
     let Ok(claims) = read_claims(data) else { return };
-    let Ok(registered) = rules.check(&claims, &issuer, NOW) else { return };
+    let Ok((registered, _)) = rules.check(&claims, &issuer, NOW) else { return };
     assert_eq!(claims.get("iss").and_then(Value::as_str), Some(ISSUER));
     let exp = claims.get("exp").and_then(Value::as_f64);
     assert!(exp.is_some_and(|exp| exp > NOW.as_secs_f64() - 60.0));

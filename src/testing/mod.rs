@@ -52,5 +52,13 @@ pub use issuer::TestIssuer;
 pub use jws::verify_jws;
 pub use token::TestToken;
 
+use crate::verify::Verifier;
+
+/// The same verifier without its memory: keys, budgets and clock are shared, so that both can be held against each other.
+#[doc(hidden)]
+pub fn forgetful<T>(verifier: &Verifier<T>) -> Verifier<T> {
+    verifier.forgetful()
+}
+
 /// The audience of a [`TestIssuer`]'s tokens and verifiers, where nothing else is said.
 pub const AUDIENCE: &str = "https://api.test";

@@ -14,6 +14,7 @@
 //! may wait for one fetch.
 
 mod builder;
+mod cache;
 mod expects;
 mod header;
 mod looks;
@@ -24,7 +25,7 @@ mod steps;
 mod verifier;
 
 pub use builder::VerifierBuilder;
-pub use status::{IssuerStatus, KeyState, Status};
+pub use status::{IssuerStatus, KeyState, MemoryStatus, Status};
 pub use verifier::Verifier;
 
 pub(crate) use verifier::{Begun, Verification};

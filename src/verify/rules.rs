@@ -25,6 +25,14 @@ pub(crate) fn read_claims(payload: &[u8]) -> Result<Map<String, Value>, Reason> 
     })
 }
 
+/// What a token says of time, in seconds since the epoch (NumericDate, RFC 7519 section 2).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    exp: f64,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+}
+
 impl Rules {
     /// Every check that the claims alone decide. `now` is wall time.
     pub(crate) fn check(
@@ -32,10 +40,11 @@ impl Rules {
         claims: &Map<String, Value>,
         issuer: &TrustedIssuer,
         now: Duration,
-    ) -> Result<Registered, Reason> {
+    ) -> Result<(Registered, Times), Reason> {
         let iss = check_issuer(claims, issuer)?;
         let audiences = self.check_audience(claims, issuer)?;
-        let (expires_at, issued_at) = self.check_times(claims, now)?;
+        let times = Self::read_times(claims)?;
+        self.check_times(times, now)?;
         check_kind(claims, issuer)?;
         // Nothing here can check a proof of possession yet, and a bound token without its proof is a stolen one.
         if claims.contains_key("cnf") {
@@ -50,15 +59,17 @@ impl Rules {
         if self.strict {
             check_rfc9068(claims)?;
         }
-        Ok(Registered {
+        let duration = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
+        let registered = Registered {
             issuer: Arc::clone(iss),
             subject,
             audiences,
             client,
             token_id: claims.get("jti").and_then(Value::as_str).map(Into::into),
-            expires_at,
-            issued_at,
-        })
+            expires_at: duration(times.exp),
+            issued_at: times.iat.map(duration),
+        };
+        Ok((registered, times))
     }
 
     /// What can be said of a token before anybody knows its issuer's own rules.
@@ -72,8 +83,7 @@ impl Rules {
         if let Some(aud) = claims.get("aud") {
             self.read_audience(aud)?;
         }
-        self.check_times(claims, now)?;
-        Ok(())
+        self.check_times(Self::read_times(claims)?, now)
     }
 
     /// RFC 7519 section 4.1.3.
@@ -105,28 +115,27 @@ impl Rules {
         }
     }
 
-    /// `exp` after now, `nbf` and `iat` not in the future, each with the leeway.
-    fn check_times(
-        &self,
-        claims: &Map<String, Value>,
-        now: Duration,
-    ) -> Result<(Duration, Option<Duration>), Reason> {
-        let (now, leeway) = (now.as_secs_f64(), self.leeway.as_secs_f64());
+    fn read_times(claims: &Map<String, Value>) -> Result<Times, Reason> {
         let exp = numeric_date(claims, "exp", Reason::ExpMalformed)?.ok_or(Reason::ExpMissing)?;
         let nbf = numeric_date(claims, "nbf", Reason::NbfMalformed)?;
         let iat = numeric_date(claims, "iat", Reason::IatMalformed)?;
+        Ok(Times { exp, nbf, iat })
+    }
+
+    /// `exp` after now, `nbf` and `iat` not in the future, each with the leeway.
+    pub(crate) fn check_times(&self, times: Times, now: Duration) -> Result<(), Reason> {
+        let (now, leeway) = (now.as_secs_f64(), self.leeway.as_secs_f64());
         // RFC 7519 section 4.1.4: "on or after which the JWT MUST NOT be accepted".
-        if now >= exp + leeway {
+        if now >= times.exp + leeway {
             return Err(Reason::ExpPast);
         }
-        if nbf.is_some_and(|nbf| nbf > now + leeway) {
+        if times.nbf.is_some_and(|nbf| nbf > now + leeway) {
             return Err(Reason::NbfFuture);
         }
-        if iat.is_some_and(|iat| iat > now + leeway) {
+        if times.iat.is_some_and(|iat| iat > now + leeway) {
             return Err(Reason::IatFuture);
         }
-        let duration = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
-        Ok((duration(exp), iat.map(duration)))
+        Ok(())
     }
 }
 

@@ -14,6 +14,22 @@ pub struct Status {
     pub issuers: Vec<IssuerStatus>,
     /// One for each tenant that is known at this moment, in no order; many, where there are many.
     pub tenants: Vec<IssuerStatus>,
+    /// The tokens that are remembered; `None` without a memory.
+    pub memory: Option<MemoryStatus>,
+}
+
+/// The memory of verified tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryStatus {
+    /// How many there are.
+    pub tokens: u64,
+    /// What they weigh, in bytes; see [`VerifierBuilder::memory`](super::VerifierBuilder::memory).
+    pub bytes: u64,
+    /// How many requests were answered out of it so far.
+    pub hits: u64,
+    /// How many requests looked.
+    pub lookups: u64,
 }
 
 /// One issuer's keys.
@@ -67,7 +83,10 @@ impl Status {
         self.issuers.is_empty() || self.issuers.iter().chain(&self.tenants).any(IssuerStatus::is_usable)
     }
 
-    pub(crate) fn of(directory: &Directory) -> Self {
+    pub(crate) fn of(directory: &Directory, memory: Option<MemoryStatus>) -> Self {
+        if let Some(memory) = &memory {
+            observe::memory(memory.tokens, memory.bytes);
+        }
         let of = |issuers: Vec<Arc<TrustedIssuer>>| {
             issuers.iter().map(|issuer| IssuerStatus::of(issuer)).collect()
         };
@@ -77,7 +96,7 @@ impl Status {
         let tenants = Vec::new();
         let listed = directory.issuers();
         listed.iter().for_each(|issuer| tell_fixed(issuer));
-        Self { issuers: of(listed), tenants }
+        Self { issuers: of(listed), tenants, memory }
     }
 }
 

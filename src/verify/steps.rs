@@ -1,4 +1,5 @@
 use super::{
+    cache::Remembered,
     header::{JoseHeader, typ_is},
     rules::{self, Rules},
     signature,
@@ -16,14 +17,17 @@ use crate::{
     error::{AuthError, Reason},
     issuer::{Chosen, Directory, IssuerKeys, TrustedIssuer},
     json,
-    keys::{Algorithm, Key, KeySet, Selection},
+    keys::{Algorithm, Key, KeySet, Selection, key::material::Material},
     token::Compact,
 };
 #[cfg(feature = "remote")]
 use crate::{issuer::tenants::TenantAnswer, observe};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 #[cfg(feature = "remote")]
-use std::{sync::Arc, time::Duration};
+use std::sync::atomic::Ordering;
+#[cfg(feature = "remote")]
+use std::time::Duration;
 
 /// What does not depend on `T`.
 pub(crate) struct Core {
@@ -141,6 +145,50 @@ impl Core {
         }
     }
 
+    /// Whether a remembered token would be chosen the same key now, from a set that may judge without asking anybody.
+    pub(super) fn still_signed<T>(&self, known: &Remembered<T>, issuer: &TrustedIssuer, now: Now) -> bool {
+        match &issuer.keys {
+            // They are what they were when the issuer was named, and it is the same issuer.
+            IssuerKeys::Fixed(_) => true,
+            #[cfg(feature = "remote")]
+            IssuerKeys::Remote(remote) => {
+                let snapshot = remote.driver().fresh(now);
+                let fresh = snapshot.as_ref().and_then(|guard| guard.as_ref());
+                fresh.is_some_and(|fresh| self.still_has(known, issuer, &fresh.value))
+            }
+        }
+    }
+
+    #[cfg(feature = "remote")]
+    fn still_has<T>(&self, known: &Remembered<T>, issuer: &TrustedIssuer, keys: &KeySet) -> bool {
+        if known.generation.load(Ordering::Relaxed) == keys.generation() {
+            return true;
+        }
+        let (kid, iss) = (known.kid.as_deref(), known.claims.issuer());
+        let serves =
+            |key: &Key| issuer.expects.tenants.is_none_or(|tenants| tenants.may_sign(key.issuer(), iss));
+        let Selection::Try(candidates) = keys.select_from(kid, known.algorithm, serves) else { return false };
+        let is_there = candidates.iter().any(|key| *key.material() == known.signed.key);
+        if is_there {
+            known.generation.store(keys.generation(), Ordering::Relaxed);
+        }
+        is_there
+    }
+
+    /// The issuer that a remembered token is held against now, if nobody has to be asked.
+    pub(super) fn issuer_now(&self, iss: &str, _now: Now) -> Option<Chosen> {
+        if let Some(only) = self.directory.only() {
+            return Some(only);
+        }
+        if let Some(listed) = self.directory.find(iss) {
+            return Some(listed);
+        }
+        #[cfg(feature = "remote")]
+        return self.directory.tenants.as_ref()?.fresh(iss, _now)?.map(Chosen::Tenant);
+        #[cfg(not(feature = "remote"))]
+        None
+    }
+
     pub(super) fn check_header(
         &self,
         header: &JoseHeader,
@@ -159,9 +207,9 @@ impl Core {
         if plain || named() { Ok(algorithm) } else { Err(Reason::TypNotAllowed) }
     }
 
-    pub(super) fn check_signature(&self, case: &Case<'_>) -> Result<(), Stop> {
+    pub(super) fn check_signature(&self, case: &Case<'_>) -> Result<Signed, Stop> {
         match &case.issuer.keys {
-            IssuerKeys::Fixed(keys) => Ok(self.judge(case, keys).finally()?),
+            IssuerKeys::Fixed(keys) => Ok(self.judge(case, keys).finally(keys)?),
             #[cfg(feature = "remote")]
             IssuerKeys::Remote(remote) => {
                 let snapshot = remote.driver().fresh(case.now);
@@ -172,7 +220,7 @@ impl Core {
                     Judged::Missing(reason) => {
                         self.ask_for_keys(remote, Some((Arc::clone(fresh), reason)), case)
                     }
-                    judged => Ok(judged.finally()?),
+                    judged => Ok(judged.finally(&fresh.value)?),
                 }
             }
         }
@@ -185,7 +233,7 @@ impl Core {
         remote: &RemoteKeySet,
         mut lacks: Option<(Arc<Snapshot<KeySet>>, Reason)>,
         case: &Case<'_>,
-    ) -> Result<(), Stop> {
+    ) -> Result<Signed, Stop> {
         // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
         let claims = rules::read_claims(&case.parts.payload)?;
         self.rules.check(&claims, case.issuer, case.now.wall)?;
@@ -205,7 +253,7 @@ impl Core {
             }
             match self.judge(case, &snapshot.value) {
                 Judged::Missing(reason) => lacks = Some((snapshot, reason)),
-                judged => return Ok(judged.finally()?),
+                judged => return Ok(judged.finally(&snapshot.value)?),
             }
         }
     }
@@ -227,18 +275,26 @@ impl Core {
     }
 }
 
+/// What a good signature rests on.
+pub(super) struct Signed {
+    /// The key that it is of.
+    pub(super) key: Arc<Material>,
+    /// The set that had it.
+    pub(super) generation: u64,
+}
+
 /// What a set of keys says of a signature.
 enum Judged {
-    Signed,
+    Signed(Arc<Material>),
     Refused(Reason),
     /// The set may lack the key; the reason is for when it turns out that nobody has it.
     Missing(Reason),
 }
 
 impl Judged {
-    fn finally(self) -> Result<(), Reason> {
+    fn finally(self, keys: &KeySet) -> Result<Signed, Reason> {
         match self {
-            Self::Signed => Ok(()),
+            Self::Signed(key) => Ok(Signed { key, generation: keys.generation() }),
             Self::Refused(reason) | Self::Missing(reason) => Err(reason),
         }
     }
@@ -261,10 +317,12 @@ fn judge(
         Selection::Missing => Judged::Missing(Reason::KeyUnknown),
         Selection::Foreign => Judged::Refused(Reason::KeyIssuerMismatch),
         Selection::Ambiguous => Judged::Refused(Reason::KeyAmbiguous),
-        Selection::Try(candidates) if candidates.iter().any(fits) => Judged::Signed,
-        // No `kid` chose the key, so it may be one that the set does not have yet.
-        Selection::Try(_) if !keys.knows_id(parts.header.kid()) => Judged::Missing(Reason::SignatureInvalid),
-        Selection::Try(_) => Judged::Refused(Reason::SignatureInvalid),
+        Selection::Try(candidates) => match candidates.iter().find(|key| fits(key)) {
+            Some(key) => Judged::Signed(Arc::clone(key.material())),
+            // No `kid` chose the key, so it may be one that the set does not have yet.
+            None if !keys.knows_id(parts.header.kid()) => Judged::Missing(Reason::SignatureInvalid),
+            None => Judged::Refused(Reason::SignatureInvalid),
+        },
     }
 }
 
@@ -274,7 +332,7 @@ pub(crate) fn verify_bare(token: &BearerToken, keys: &KeySet) -> Result<Vec<u8>,
     let parts = Parts::decode(token.compact()?)?;
     let algorithm = parts.header.alg().parse().map_err(|_| Reason::AlgNotAllowed)?;
     let found = keys.select(parts.header.kid(), algorithm);
-    judge(&parts, keys, found, algorithm, false).finally()?;
+    judge(&parts, keys, found, algorithm, false).finally(keys)?;
     Ok(parts.payload)
 }
 

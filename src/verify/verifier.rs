@@ -1,5 +1,7 @@
 use super::{
-    Status, VerifierBuilder, looks, rules,
+    Status, VerifierBuilder,
+    cache::{Learnt, Memory, Room},
+    looks, rules,
     steps::{Case, Core, Parts, Patience, Stop},
 };
 #[cfg(all(feature = "axum", feature = "remote"))]
@@ -15,14 +17,14 @@ use crate::{
 #[cfg(feature = "remote")]
 use crate::{issuer::IssuerKeys, keys::driver::Ticket};
 use serde::de::DeserializeOwned;
-use std::{any::Any, fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
+use std::{any::Any, fmt, future::Future, pin::Pin, sync::Arc};
 
 /// Verifies tokens of the trusted issuers into [`Claims<T>`].
 ///
 /// Cheap to clone, and clones share their keys. Build one for a service, and keep it.
 pub struct Verifier<T = ClaimMap> {
     core: Arc<Core>,
-    claims: PhantomData<fn() -> T>,
+    memory: Option<Arc<Memory<T>>>,
 }
 
 impl Verifier<ClaimMap> {
@@ -102,28 +104,65 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
 
     fn attempt(&self, token: &BearerToken, patience: Patience) -> Result<Claims<T>, Stop> {
         let now = Now::of(&*self.core.directory.terms.clock);
+        if let Some(claims) = self.remember(token, now) {
+            return Ok(claims);
+        }
         let parts = Parts::decode(token.compact()?)?;
         let chosen = self.core.choose_issuer(&parts, now, patience)?;
         let issuer: &TrustedIssuer = &chosen;
         let algorithm = self.core.check_header(&parts.header, issuer)?;
-        self.core.check_signature(&Case { parts: &parts, issuer, algorithm, now, patience })?;
+        let signed = self.core.check_signature(&Case { parts: &parts, issuer, algorithm, now, patience })?;
         let claims = rules::read_claims(&parts.payload)?;
-        let registered = self.core.rules.check(&claims, issuer, now.wall)?;
+        let (registered, times) = self.core.rules.check(&claims, issuer, now.wall)?;
         let authorities = issuer.mapping.read(&claims);
         let map = ClaimMap::new(claims);
         let custom = custom_claims(&parts.payload, &map).ok_or(Reason::ClaimsDoNotFit)?;
-        Ok(Claims::new(Principal::new(registered, authorities, map), custom))
+        let claims = Claims::new(Principal::new(registered, authorities, map), custom);
+        if let Some(memory) = &self.memory {
+            let (kid, payload_bytes) = (parts.header.kid(), parts.payload.len());
+            let issuer = chosen.shared();
+            memory.keep(
+                token,
+                Learnt { claims: &claims, issuer, kid, algorithm, signed, times, payload_bytes },
+            );
+        }
+        Ok(claims)
+    }
+
+    /// The claims of a token that verified before, if every answer to it is still the same.
+    fn remember(&self, token: &BearerToken, now: Now) -> Option<Claims<T>> {
+        let memory = self.memory.as_ref()?;
+        let claims = self.recall(memory, token, now);
+        memory.count(claims.is_some());
+        observe::looked_up(claims.is_some());
+        claims
+    }
+
+    fn recall(&self, memory: &Memory<T>, token: &BearerToken, now: Now) -> Option<Claims<T>> {
+        let known = memory.find(token)?;
+        let chosen = self.core.issuer_now(known.claims.issuer(), now)?;
+        if !known.is_of(chosen.shared()) {
+            memory.forget(token);
+            return None;
+        }
+        if self.core.rules.check_times(known.times, now.wall).is_err() {
+            return None;
+        }
+        if !self.core.still_signed(&known, &chosen, now) {
+            return None;
+        }
+        Some(known.claims.clone())
     }
 }
 
 impl<T> Verifier<T> {
-    pub(crate) fn from_core(core: Core) -> Self {
-        Self { core: Arc::new(core), claims: PhantomData }
+    pub(super) fn from_core(core: Core, room: Option<Room>) -> Self {
+        Self { core: Arc::new(core), memory: room.map(|room| Arc::new(Memory::new(room))) }
     }
 
     /// What is known of each issuer's keys; nothing is fetched.
     pub fn status(&self) -> Status {
-        Status::of(&self.core.directory)
+        Status::of(&self.core.directory, self.memory.as_ref().map(|memory| memory.look()))
     }
 
     /// Trusts one more issuer from now on; clones of this verifier, and layers around it, do so too. Its keys are fetched by the first
@@ -185,6 +224,14 @@ impl<T> Verifier<T> {
     }
 }
 
+#[cfg(feature = "testing")]
+impl<T> Verifier<T> {
+    /// The same verifier, keys and all, but for the memory.
+    pub(crate) fn forgetful(&self) -> Self {
+        Self { core: Arc::clone(&self.core), memory: None }
+    }
+}
+
 /// The application's own type out of the same payload; the map of all claims is there already.
 fn custom_claims<T: DeserializeOwned + 'static>(payload: &[u8], map: &ClaimMap) -> Option<T> {
     let mut all = Some(map.clone());
@@ -196,7 +243,7 @@ fn custom_claims<T: DeserializeOwned + 'static>(payload: &[u8], map: &ClaimMap) 
 
 impl<T> Clone for Verifier<T> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), claims: PhantomData }
+        Self { core: Arc::clone(&self.core), memory: self.memory.clone() }
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) use backend::Prepared;
 use super::{Algorithm, KeyError, jwk::Jwk};
 use crate::json;
 use material::Material;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A key that verifies signatures: its `kid`, and its material prepared for each algorithm it fits.
 ///
@@ -29,7 +29,7 @@ use std::fmt;
 pub struct Key {
     kid: Option<Box<str>>,
     issuer: Option<Box<str>>,
-    material: Material,
+    material: Arc<Material>,
     prepared: Vec<(Algorithm, Prepared)>,
     /// The algorithms of `prepared` as bits: a set is scanned for each token.
     fits: u16,
@@ -107,12 +107,12 @@ impl Key {
 
     /// Whether this is a secret for HMAC.
     pub fn is_symmetric(&self) -> bool {
-        matches!(self.material, Material::Secret(_))
+        matches!(*self.material, Material::Secret(_))
     }
 
     /// Whether the exponent, if this is an RSA key, is 65537: the only one that a strict issuer takes.
     pub fn has_common_exponent(&self) -> bool {
-        match &self.material {
+        match &*self.material {
             Material::Rsa { e, .. } => **e == [1, 0, 1],
             _ => true,
         }
@@ -123,7 +123,7 @@ impl Key {
     /// `None` for a secret: its hash would let a weak one be guessed offline (RFC 7638 section 7).
     pub fn thumbprint(&self) -> Option<String> {
         // Members in alphabetical order, no white space (RFC 7638 section 3.3).
-        let members = match &self.material {
+        let members = match &*self.material {
             Material::Rsa { n, e } => {
                 format!(
                     r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
@@ -147,6 +147,11 @@ impl Key {
     /// Whether both have the same key material, whatever their `kid` and algorithms.
     pub fn same_material(&self, other: &Key) -> bool {
         self.material == other.material
+    }
+
+    /// What the key is, for who must know it again.
+    pub(crate) fn material(&self) -> &Arc<Material> {
+        &self.material
     }
 
     /// Whose tokens it may sign, where it says so itself.
@@ -184,7 +189,7 @@ impl Key {
             .map(|&alg| Ok((alg, backend::prepare(&material, alg)?)))
             .collect::<Result<Vec<_>, KeyError>>()?;
         let fits = algorithms.iter().fold(0, |fits, alg| fits | alg.bit());
-        Ok(Self { kid, issuer: None, material, prepared, fits })
+        Ok(Self { kid, issuer: None, material: Arc::new(material), prepared, fits })
     }
 }
 
