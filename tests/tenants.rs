@@ -650,8 +650,11 @@ impl Fetch for Slow {
 async fn nobody_is_trusted_when_the_last_issuer_is_gone() {
     let issuer = TestIssuer::new();
     let verifier = issuer.verifier().build().unwrap();
+    verifier.warm_up().await;
+    assert!(verifier.status().is_ready());
     assert!(verifier.remove_issuer(issuer.identifier()));
     assert_eq!(judged(&verifier, &issuer.token().sign()).await, "issuer_unknown");
+    assert!(!verifier.status().is_ready());
 }
 
 #[tokio::test]

@@ -37,7 +37,8 @@ const BEGINNINGS: [&str; 15] = [
     "claim",
 ];
 /// The same for short words, which other words begin with.
-const WORDS: [&str; 5] = ["iss", "aud", "http", "ttl", "stale"];
+const WORDS: [&str; 10] =
+    ["iss", "aud", "http", "ttl", "stale", "wait", "waiting", "backoff", "back", "memory"];
 
 /// The member that a variable sets; a misspelt one under the name it was written with; `None` for somebody else's.
 pub(super) fn key_of(name: &str) -> Option<String> {

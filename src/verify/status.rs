@@ -16,6 +16,8 @@ pub struct Status {
     pub tenants: Vec<IssuerStatus>,
     /// The tokens that are remembered; `None` without a memory.
     pub memory: Option<MemoryStatus>,
+    /// Tenants are found as they come, known ones or not.
+    finds_tenants: bool,
 }
 
 /// The memory of verified tokens.
@@ -78,9 +80,11 @@ impl fmt::Display for KeyState {
 
 impl Status {
     /// Whether tokens can be judged at all: at least one issuer's keys are usable, or none is listed and tenants are found
-    /// as they come. One issuer's outage should not take a service of many issuers out of rotation.
+    /// as they come. One issuer's outage should not take a service of many issuers out of rotation; a verifier that trusts
+    /// nobody, because its last issuer was removed, is not ready.
     pub fn is_ready(&self) -> bool {
-        self.issuers.is_empty() || self.issuers.iter().chain(&self.tenants).any(IssuerStatus::is_usable)
+        let finds_all = self.issuers.is_empty() && self.finds_tenants;
+        finds_all || self.issuers.iter().chain(&self.tenants).any(IssuerStatus::is_usable)
     }
 
     pub(crate) fn of(directory: &Directory, memory: Option<MemoryStatus>) -> Self {
@@ -96,7 +100,11 @@ impl Status {
         let tenants = Vec::new();
         let listed = directory.issuers();
         listed.iter().for_each(|issuer| tell_fixed(issuer));
-        Self { issuers: of(listed), tenants, memory }
+        #[cfg(feature = "remote")]
+        let finds_tenants = directory.tenants.is_some();
+        #[cfg(not(feature = "remote"))]
+        let finds_tenants = false;
+        Self { issuers: of(listed), tenants, memory, finds_tenants }
     }
 }
 

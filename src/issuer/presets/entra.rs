@@ -138,7 +138,7 @@ fn read_tenant(tenant: &str) -> Result<String, ConfigError> {
             "must be the tenant's id, a GUID (Directory (tenant) ID in the portal): a domain is in no token's iss"
         }
     };
-    Err(ConfigError::new("tenant", sentence))
+    Err(ConfigError::new("tenant", format!("{tenant:?} {sentence}")))
 }
 
 fn is_guid(text: &str) -> bool {
