@@ -77,15 +77,21 @@ impl Directory {
     /// Trusts one more.
     pub(crate) fn add(&self, issuer: Issuer) -> Result<(), ConfigError> {
         let mut faults = self.terms.faults_of_newcomer(&issuer);
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_the_open = issuer.allow_http.then(|| issuer.identifiers.first().cloned()).flatten();
+        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = self.listed.load();
         let taken = |identifier: &&Arc<str>| listed.by_identifier.contains_key(*identifier);
         faults.extend(issuer.identifiers.iter().filter(taken).map(named_twice));
         faults.extend(repeated(issuer.identifiers.iter()));
         ConfigError::check(faults)?;
         let mut issuers = listed.issuers.clone();
-        issuers.push(Arc::new(issuer.trust(&self.terms)));
+        issuers.push(Arc::new(issuer.trust_after(&self.terms, None)));
         self.listed.store(Arc::new(Listed::of(issuers)));
+        // Not under the lock: whoever listens may ask us something.
+        drop(changing);
+        if let Some(issuer) = in_the_open {
+            observe::plain_http(&issuer);
+        }
         Ok(())
     }
 

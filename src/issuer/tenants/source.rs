@@ -26,7 +26,7 @@ pub(super) struct Registry {
     /// How many are being asked for at this moment.
     pub(super) asking: AtomicUsize,
     /// The resolver's own last failure: it fails for all tenants alike, and is told of once.
-    failing: Mutex<Option<FetchError>>,
+    failing: Mutex<Option<&'static str>>,
 }
 
 impl Registry {
@@ -34,7 +34,7 @@ impl Registry {
         Self { settings, terms, asking: AtomicUsize::new(0), failing: Mutex::new(None) }
     }
 
-    fn failing(&self) -> MutexGuard<'_, Option<FetchError>> {
+    fn failing(&self) -> MutexGuard<'_, Option<&'static str>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,8 +73,9 @@ impl Source for TenantSource {
     }
 
     fn failed(&self, error: &FetchError, _: bool) {
-        let before = self.registry.failing().replace(error.clone());
-        observe::resolver_failed(&self.registry.settings.label(), error, before.as_ref() == Some(error));
+        // By class: its words may name the tenant, whom whoever sent the token has made up.
+        let before = self.registry.failing().replace(error.class());
+        observe::resolver_failed(&self.registry.settings.label(), error, before == Some(error.class()));
     }
 }
 
