@@ -424,9 +424,9 @@ async fn a_resolver_that_names_another_issuer_is_believed_in_nothing() {
         async move { Ok::<_, io::Error>(Some(issuer)) }
     });
     let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(clock).build().unwrap();
-    assert_eq!(judged(&verifier, &acme.token().sign()).await, "keys_unavailable");
+    assert_eq!(judged(&verifier, &acme.token().sign()).await, "issuer_unknown");
     let forged = other.token().claim("iss", acme.identifier()).sign();
-    assert_eq!(judged(&verifier, &forged).await, "keys_unavailable");
+    assert_eq!(judged(&verifier, &forged).await, "issuer_unknown");
     assert_eq!(other.fetches(), 0);
 }
 

@@ -106,6 +106,7 @@ impl Directory {
         // Not under the lock: whoever counts may ask us something.
         drop(changing);
         if let Some(gone) = listed.issuers.get(*at) {
+            gone.retire();
             observe::key_set_gone(gone.name());
         }
         true

@@ -16,7 +16,7 @@ use crate::{
 };
 use std::sync::Arc;
 #[cfg(feature = "remote")]
-use std::time::Duration;
+use std::{sync::atomic::AtomicBool, time::Duration};
 
 /// An issuer as the verifier runs it: checked, with its keys or the engine that fetches them.
 pub(crate) struct TrustedIssuer {
@@ -68,6 +68,22 @@ impl Terms {
 }
 
 impl TrustedIssuer {
+    /// A token of it has verified.
+    #[cfg(feature = "remote")]
+    pub(crate) fn prove(&self) {
+        if let IssuerKeys::Remote(keys) = &self.keys {
+            keys.prove();
+        }
+    }
+
+    /// It is trusted no more.
+    pub(crate) fn retire(&self) {
+        #[cfg(feature = "remote")]
+        if let IssuerKeys::Remote(keys) = &self.keys {
+            keys.retire();
+        }
+    }
+
     /// The accepted identifier that equals `iss`.
     pub(crate) fn identifier(&self, iss: &str) -> Option<&Arc<str>> {
         self.identifiers.iter().find(|identifier| &***identifier == iss)
@@ -240,6 +256,8 @@ impl Issuer {
             policy: self.remote.policy.clone(),
             limits: self.remote.limits,
             store: self.remote.store.clone(),
+            gate: self.remote.gate.clone(),
+            proven: AtomicBool::new(false),
             allow_http: self.allow_http,
         };
         let clock = Arc::clone(clock);

@@ -8,8 +8,8 @@ mod policy;
 use crate::clock::Now;
 use std::time::Duration;
 
-use policy::DEFAULT_TTL;
 pub(crate) use policy::KeyPolicy;
+use policy::{DEFAULT_TTL, EXCUSE};
 
 /// How long past its time-out a fetch is still awaited.
 const GRACE: Duration = Duration::from_secs(5);
@@ -289,9 +289,13 @@ impl Life {
 
     /// The same life under another policy: the set, its age and the failures stay; a fetch under way does not.
     pub(crate) fn inherit(&self, policy: KeyPolicy) -> Self {
-        let after = |ttl: Duration| ttl.mul_f64(policy.refresh_at);
-        let reset = |set: Loaded, ttl: Duration| Loaded { ttl, refresh_after: after(ttl), ..set };
-        let set = self.set.map(|set| policy.ttl.map_or(set, |ttl| reset(set, ttl)));
+        let (least, most) = policy.ttl_bounds;
+        let reset = |set: Loaded| {
+            // What `Cache-Control` had said is within the bounds; what an operator had said may be beyond them.
+            let ttl = policy.ttl.unwrap_or_else(|| set.ttl.clamp(least, most));
+            Loaded { ttl, refresh_after: ttl.mul_f64(policy.refresh_at), ..set }
+        };
+        let set = self.set.map(reset);
         Self { set, failing: self.failing, ..Self::new(policy) }
     }
 
@@ -370,7 +374,7 @@ impl Life {
     fn is_excused(&self, now: Now) -> bool {
         let Some(failing) = self.failing else { return false };
         let before = || failing.back_off.saturating_mul(2).saturating_add(self.policy.max_wait);
-        since(failing.ended, now) <= if self.has_failed_stale() { self.policy.excuse() } else { before() }
+        since(failing.ended, now) <= if self.has_failed_stale() { EXCUSE } else { before().min(EXCUSE) }
     }
 
     /// The last refresh that failed was attempted past the time to live.

@@ -2,6 +2,7 @@
 
 use super::{
     KeySet, discovery,
+    driver::Gate,
     fetch::{Fetch, FetchError, FetchRequest, HttpFetch, MAX_BYTES},
     is_https, is_safe_url,
     life::KeyPolicy,
@@ -9,7 +10,10 @@ use super::{
     store::{KeptKeys, KeyStore},
 };
 use crate::observe;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 /// How much of a document is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,9 @@ pub(crate) struct RemoteConfig {
     pub(crate) http: HttpFetch,
     pub(crate) policy: KeyPolicy,
     pub(crate) limits: Limits,
+    /// Where tenants that nobody has proven yet have one bound for the fetches of all of them.
+    pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) proven: AtomicBool,
     /// Where the last good set outlives this process.
     pub(crate) store: Option<Arc<dyn KeyStore>>,
     /// Whether an address may be plain `http` off loopback.
@@ -87,6 +94,14 @@ fn is_same_arc<T: ?Sized>(ours: &Option<Arc<T>>, theirs: &Option<Arc<T>>) -> boo
 }
 
 impl Place {
+    /// Its first address: where the search begins, or the set itself.
+    fn name(&self) -> &str {
+        match self {
+            Self::Discover(urls) => urls.first().map_or("", String::as_str),
+            Self::Jwks(url) => url,
+        }
+    }
+
     fn is_https(&self) -> bool {
         match self {
             Self::Discover(urls) => urls.iter().all(|url| is_https(url)),
@@ -179,7 +194,7 @@ pub(super) fn read_kept(config: &RemoteConfig, kept: &KeptKeys) -> Result<(KeySe
     if kept.issuer != *config.issuer {
         return Err(unusable("the kept set is another issuer's"));
     }
-    if matches!(&config.place, Place::Jwks(url) if *url != kept.jwks_uri) {
+    if kept.place != config.place.name() {
         return Err(unusable("the kept set is from another address"));
     }
     check_address(config, &kept.jwks_uri)?;
@@ -192,6 +207,7 @@ pub(super) fn read_kept(config: &RemoteConfig, kept: &KeptKeys) -> Result<(KeySe
 pub(super) fn to_keep(config: &RemoteConfig, trace: &Trace, fetched_at: Duration) -> Option<KeptKeys> {
     let (located, document) = (trace.located.as_ref()?, trace.document.as_ref()?);
     let mut kept = KeptKeys::new(&*config.issuer, &*located.url, document.to_vec(), fetched_at);
+    config.place.name().clone_into(&mut kept.place);
     kept.etag.clone_from(&trace.etag);
     Some(kept)
 }

@@ -2,14 +2,22 @@
 
 use super::{
     KeptKeys, KeySet, KeyStore,
-    driver::{Brought, Driver, Good, Look, News, Order, Recalled, Source},
+    driver::{Brought, Driver, Gate, Good, Look, News, Order, Recall, Recalled, Source},
     fetch::FetchError,
     life::{Freshness, KeyPolicy},
     load::{RemoteConfig, Trace, fetch_keys, read_kept, to_keep},
+    store::StoreError,
 };
 use crate::{clock::Clock, observe};
-use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::timeout;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{error::Elapsed, timeout};
 
 /// One issuer's keys, fetched and kept by the rules of the key life.
 ///
@@ -23,12 +31,15 @@ pub struct RemoteKeySet {
 /// An issuer's key set, wherever it is.
 pub(crate) struct KeySource {
     config: RemoteConfig,
-    /// One word to the store at a time: a late save must not overwrite the next.
-    keeping: tokio::sync::Mutex<()>,
+    /// One word to the store at a time, in turn: a late save must not overwrite the next. Shared by all who come after one
+    /// another.
+    keeping: Arc<tokio::sync::Mutex<()>>,
+    /// Its issuer is trusted no more.
+    gone: AtomicBool,
 }
 
-/// How long a set may take to be kept, the one before it included.
-const KEEP_LIMIT: Duration = Duration::from_secs(30);
+/// How long a set may take to be kept, and the one before it to be forgotten.
+const KEEP_LIMIT: Duration = Duration::from_secs(15);
 
 impl RemoteKeySet {
     pub(crate) fn new(config: RemoteConfig, clock: Arc<dyn Clock>) -> Self {
@@ -38,13 +49,28 @@ impl RemoteKeySet {
     /// The same keys under new settings: nothing that is known of an issuer is lost because somebody named it again.
     pub(crate) fn after(old: &Self, config: RemoteConfig, clock: Arc<dyn Clock>) -> Self {
         let was = &old.driver.source().config;
-        if was.is_same(&config) {
-            return old.clone();
-        }
         if !was.is_same_place(&config) {
             return Self::new(config, clock);
         }
-        Self { driver: Driver::after(&old.driver, KeySource::new(config), clock) }
+        // Under way is under way: a second fetch beside it would be one too many, and one cut off is lost. What is new comes
+        // into force when the issuer is named the next time.
+        if was.is_same(&config) || old.driver.is_fetching() {
+            return old.clone();
+        }
+        config.proven.store(was.proven.load(Ordering::Relaxed), Ordering::Relaxed);
+        let keeping = Arc::clone(&old.driver.source().keeping);
+        let source = KeySource { keeping, ..KeySource::new(config) };
+        Self { driver: Driver::after(&old.driver, source, clock) }
+    }
+
+    /// Its issuer is trusted no more: what a fetch under way brings is of no interest.
+    pub(crate) fn retire(&self) {
+        self.driver.source().gone.store(true, Ordering::Relaxed);
+    }
+
+    /// A token of its issuer has verified by these keys: the issuer is no invention.
+    pub(crate) fn prove(&self) {
+        self.driver.source().config.proven.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn driver(&self) -> &Driver<KeySource> {
@@ -54,20 +80,25 @@ impl RemoteKeySet {
 
 impl KeySource {
     fn new(config: RemoteConfig) -> Self {
-        Self { config, keeping: tokio::sync::Mutex::new(()) }
+        Self { config, keeping: Arc::default(), gone: AtomicBool::new(false) }
     }
 
     async fn save(&self, store: &dyn KeyStore, kept: &KeptKeys) {
         let _turn = self.keeping.lock().await;
         let issuer = &*self.config.issuer;
-        if let Err(error) = store.save(issuer, kept).await {
+        let saved = timeout(KEEP_LIMIT, store.save(issuer, kept)).await.unwrap_or_else(timed_out);
+        let Err(error) = saved else { return };
+        observe::store_failed(issuer, &error);
+        // What was kept before may hold a key that has been withdrawn since.
+        let forgotten = timeout(KEEP_LIMIT, store.forget(issuer)).await.unwrap_or_else(timed_out);
+        if let Err(error) = forgotten {
             observe::store_failed(issuer, &error);
-            // What was kept before may hold a key that has been withdrawn since.
-            if let Err(error) = store.forget(issuer).await {
-                observe::store_failed(issuer, &error);
-            }
         }
     }
+}
+
+fn timed_out<T>(_: Elapsed) -> Result<T, StoreError> {
+    Err(StoreError::Failed("timed out".into()))
 }
 
 impl Source for KeySource {
@@ -86,37 +117,39 @@ impl Source for KeySource {
         Ok(Brought { value, memo, max_age })
     }
 
-    async fn recall(&self) -> Option<Recalled<Self>> {
-        let (store, issuer) = (self.config.store.as_ref()?, &*self.config.issuer);
+    async fn recall(&self) -> Recall<Self> {
+        let Some(store) = self.config.store.as_ref() else { return Recall::Nothing };
+        let issuer = &*self.config.issuer;
         let kept = match store.load(issuer).await {
-            Ok(kept) => kept?,
+            Ok(Some(kept)) => kept,
+            Ok(None) => return Recall::Nothing,
             Err(error) => {
                 observe::store_failed(issuer, &error);
-                return None;
+                return Recall::Unknown;
             }
         };
         match read_kept(&self.config, &kept) {
             Ok((value, memo)) => {
                 let (fetched_at, max_age) = (kept.fetched_at, kept.max_age);
-                Some(Recalled { value, memo, fetched_at, max_age })
+                Recall::Found(Recalled { value, memo, fetched_at, max_age })
             }
             Err(error) => {
                 observe::store_failed(issuer, &error);
-                None
+                Recall::Nothing
             }
         }
     }
 
     async fn keep(&self, good: Good<Self>) {
-        let (Some(store), Some(mut kept)) =
-            (&self.config.store, to_keep(&self.config, &good.memo, good.fetched_at))
-        else {
-            return;
-        };
-        kept.max_age = good.max_age;
-        if timeout(KEEP_LIMIT, self.save(&**store, &kept)).await.is_err() {
-            observe::store_failed(&self.config.issuer, &"timed out");
+        let kept = to_keep(&self.config, &good.memo, good.fetched_at);
+        if let (Some(store), Some(mut kept)) = (&self.config.store, kept) {
+            kept.max_age = good.max_age;
+            self.save(&**store, &kept).await;
         }
+    }
+
+    fn gate(&self) -> Option<&Arc<Gate>> {
+        self.config.gate.as_ref().filter(|_| !self.config.proven.load(Ordering::Relaxed))
     }
 
     fn came(&self, news: News<'_, KeySet>) {
@@ -141,7 +174,7 @@ impl Source for KeySource {
 
     fn seen(&self, look: &Look<KeySet>) {
         // One series for each tenant would be too many, and one for all would mean nothing.
-        if self.config.tenants.is_none() {
+        if self.config.tenants.is_none() && !self.gone.load(Ordering::Relaxed) {
             let keys = look.value.as_ref().map_or(0, |keys| keys.len());
             observe::key_set(&self.config.issuer, state(look.freshness), look.age, keys);
         }

@@ -79,12 +79,11 @@ impl fmt::Display for KeyState {
 }
 
 impl Status {
-    /// Whether tokens can be judged at all: at least one issuer's keys are usable, or none is listed and tenants are found
-    /// as they come. One issuer's outage should not take a service of many issuers out of rotation; a verifier that trusts
-    /// nobody, because its last issuer was removed, is not ready.
+    /// Whether tokens can be judged at all: at least one issuer's keys are usable, or tenants are found as they come. One
+    /// issuer's outage should not take a service of many issuers out of rotation; a verifier that trusts nobody, because
+    /// its last issuer was removed, is not ready.
     pub fn is_ready(&self) -> bool {
-        let finds_all = self.issuers.is_empty() && self.finds_tenants;
-        finds_all || self.issuers.iter().chain(&self.tenants).any(IssuerStatus::is_usable)
+        self.finds_tenants || self.issuers.iter().any(IssuerStatus::is_usable)
     }
 
     pub(crate) fn of(directory: &Directory, memory: Option<MemoryStatus>) -> Self {

@@ -145,6 +145,14 @@ impl Core {
         }
     }
 
+    /// A token of this issuer has verified.
+    pub(super) fn prove(&self, _chosen: &Chosen, _iss: &str, _now: Now) {
+        #[cfg(feature = "remote")]
+        if let (Chosen::Tenant(_), Some(tenants)) = (_chosen, &self.directory.tenants) {
+            tenants.prove(_iss, _now);
+        }
+    }
+
     /// Whether a remembered token would be chosen the same key now, from a set that may judge without asking anybody.
     pub(super) fn still_signed<T>(&self, known: &Remembered<T>, issuer: &TrustedIssuer, now: Now) -> bool {
         match &issuer.keys {
@@ -184,7 +192,7 @@ impl Core {
             return Some(listed);
         }
         #[cfg(feature = "remote")]
-        return self.directory.tenants.as_ref()?.fresh(iss, _now)?.map(Chosen::Tenant);
+        return self.directory.tenants.as_ref()?.renewed(iss, _now)?.map(Chosen::Tenant);
         #[cfg(not(feature = "remote"))]
         None
     }

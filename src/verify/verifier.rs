@@ -116,8 +116,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         let (registered, times) = self.core.rules.check(&claims, issuer, now.wall)?;
         let authorities = issuer.mapping.read(&claims);
         let map = ClaimMap::new(claims);
-        let custom = custom_claims(&parts.payload, &map).ok_or(Reason::ClaimsDoNotFit)?;
+        let custom: T = custom_claims(&parts.payload, &map).ok_or(Reason::ClaimsDoNotFit)?;
         let claims = Claims::new(Principal::new(registered, authorities, map), custom);
+        self.core.prove(&chosen, claims.issuer(), now);
         if let Some(memory) = &self.memory {
             let (kid, payload_bytes) = (parts.header.kid(), parts.payload.len());
             let issuer = chosen.shared();

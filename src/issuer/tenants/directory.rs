@@ -14,19 +14,34 @@ use crate::{
 };
 use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-/// How many tenants may be asked for at once; above it, a name that nobody knows is answered with 503 at once.
-const MOST_ASKING: usize = 256;
+/// How many questions may be under way at once, and how many fetches of keys of tenants that nobody has proven; above it, a
+/// name that nobody knows is answered with 503 at once.
+const MOST_AT_ONCE: usize = 256;
+/// Room for those at least, and for the names that were refused beside them.
+const LEAST_UNPROVEN: u64 = 4 * MOST_AT_ONCE as u64;
 
 pub(crate) struct TenantDirectory {
     registry: Arc<Registry>,
-    /// Apart from the others, so that a flood of invented names evicts no tenant.
-    known: Cache<Box<str>, Driver<TenantSource>>,
-    /// Refused, or not answered yet.
-    refused: Cache<Box<str>, Driver<TenantSource>>,
+    /// Those of whom a token has verified. Apart from the others, so that a flood of invented names evicts none of them,
+    /// not even where the resolver trusts everybody.
+    proven: Cache<Box<str>, Known>,
+    /// Refused, not answered yet, or not proven.
+    others: Cache<Box<str>, Known>,
+}
+
+/// A tenant that was asked for.
+#[derive(Clone)]
+struct Known {
+    driver: Driver<TenantSource>,
+    /// Somebody has said `forget_tenant`: whoever still holds this must not bring it back.
+    forgotten: Arc<AtomicBool>,
 }
 
 /// What is known of a tenant.
@@ -42,24 +57,45 @@ impl TenantDirectory {
     pub(crate) fn new(settings: Tenants, terms: Arc<Terms>) -> Self {
         let most = settings.max_tenants;
         // The newest name always finds a place: one that was asked for once must not be turned away by a flood of others.
-        let cache = || Cache::builder().max_capacity(most).eviction_policy(EvictionPolicy::lru()).build();
-        let registry = Arc::new(Registry::new(settings, terms));
-        Self { registry, known: cache(), refused: cache() }
+        let cache = |most| Cache::builder().max_capacity(most).eviction_policy(EvictionPolicy::lru()).build();
+        let registry = Arc::new(Registry::new(settings, terms, MOST_AT_ONCE));
+        Self { registry, proven: cache(most), others: cache(most.max(LEAST_UNPROVEN)) }
     }
 
-    /// The resolver's word, where it is fresh; `None` where it must be asked.
+    /// The resolver's word, where it is fresh; `None` where it must be asked. Asks nobody itself: whose token this is has yet
+    /// to be shown.
     pub(crate) fn fresh(&self, iss: &str, now: Now) -> Option<Option<Arc<TrustedIssuer>>> {
-        let (driver, is_known) = self.driver(iss)?;
-        let value = driver.fresh(now)?.as_ref().map(|snapshot| Option::clone(&snapshot.value))?;
-        if value.is_some() && !is_known {
-            self.known.insert(iss.into(), driver);
-        }
-        Some(value)
+        let known = self.known(iss)?;
+        known.driver.peek(now)?.as_ref().map(|snapshot| Option::clone(&snapshot.value))
     }
 
-    fn driver(&self, iss: &str) -> Option<(Driver<TenantSource>, bool)> {
-        let known = self.known.get(iss).map(|driver| (driver, true));
-        known.or_else(|| self.refused.get(iss).map(|driver| (driver, false)))
+    /// The same for a token that has verified before: its tenant's renewal begins when it is due.
+    pub(crate) fn renewed(&self, iss: &str, now: Now) -> Option<Option<Arc<TrustedIssuer>>> {
+        let known = self.known(iss)?;
+        known.driver.fresh(now)?.as_ref().map(|snapshot| Option::clone(&snapshot.value))
+    }
+
+    /// A token of this tenant has verified: the tenant is no invention, and its renewal is due when it is due.
+    pub(crate) fn prove(&self, iss: &str, now: Now) {
+        let Some(known) = self.known(iss) else { return };
+        if let Some(issuer) =
+            known.driver.fresh(now).as_deref().and_then(|now| now.as_ref()?.value.as_ref().as_ref())
+        {
+            issuer.prove();
+        }
+        if self.proven.contains_key(iss) {
+            return;
+        }
+        self.proven.insert(iss.into(), known.clone());
+        // It may have been forgotten between the two.
+        if known.forgotten.load(Ordering::SeqCst) {
+            self.proven.remove(iss);
+        }
+    }
+
+    fn known(&self, iss: &str) -> Option<Known> {
+        let known = self.proven.get(iss).or_else(|| self.others.get(iss))?;
+        (!known.forgotten.load(Ordering::SeqCst)).then_some(known)
     }
 
     /// Asks the resolver, if that is due; for tokens that are right in everything that needs no key.
@@ -67,21 +103,13 @@ impl TenantDirectory {
         let Some(tenant) = self.registry.settings.tenant(iss) else { return TenantAnswer::Unknown };
         let made = || {
             let source = TenantSource { registry: Arc::clone(&self.registry), tenant };
-            Driver::new(source, Arc::clone(&self.registry.terms.clock))
+            let driver = Driver::new(source, Arc::clone(&self.registry.terms.clock));
+            Known { driver, forgotten: Arc::default() }
         };
-        let driver = match self.driver(iss) {
-            Some((driver, _)) => driver,
-            None if self.registry.asking.load(Ordering::Relaxed) >= MOST_ASKING => {
-                return TenantAnswer::Unavailable(Duration::ZERO);
-            }
-            None => self.refused.get_with(iss.into(), made),
-        };
-        match driver.ask(Need::Set, now) {
+        let known = self.known(iss).unwrap_or_else(|| self.others.get_with(iss.into(), made));
+        match known.driver.ask(Need::Set, now) {
             Asked::Judge(snapshot) => match &*snapshot.value {
-                Some(issuer) => {
-                    self.known.insert(iss.into(), driver.clone());
-                    TenantAnswer::Issuer(Arc::clone(issuer))
-                }
+                Some(issuer) => TenantAnswer::Issuer(Arc::clone(issuer)),
                 None => TenantAnswer::Unknown,
             },
             Asked::Wait(ticket) => TenantAnswer::Wait(ticket),
@@ -92,14 +120,19 @@ impl TenantDirectory {
 
     /// Forgets what is known of this identifier: the next token asks the resolver.
     pub(crate) fn forget(&self, iss: &str) -> bool {
-        let known = self.known.remove(iss);
-        let refused = self.refused.remove(iss);
-        known.or(refused).is_some()
+        let (proven, other) = (self.proven.remove(iss), self.others.remove(iss));
+        let found = proven.is_some() || other.is_some();
+        for known in proven.into_iter().chain(other) {
+            known.forgotten.store(true, Ordering::SeqCst);
+        }
+        // Whoever was about to prove it may have put it back before the mark was there.
+        self.proven.remove(iss);
+        found
     }
 
-    /// The tenants whose keys are held.
+    /// The tenants that have been proven.
     pub(crate) fn issuers(&self) -> Vec<Arc<TrustedIssuer>> {
-        let held = self.known.iter().filter_map(|(_, driver)| driver.look().value);
+        let held = self.proven.iter().filter_map(|(_, known)| known.driver.look().value);
         held.filter_map(|value| Option::clone(&value)).collect()
     }
 }

@@ -2,40 +2,79 @@
 
 use super::{Tenant, Tenants};
 use crate::{
-    error::ConfigError,
+    error::Fault,
     issuer::{
         Issuer,
         trusted::{Terms, TrustedIssuer},
     },
     keys::{
         FetchError,
-        driver::{Brought, News, Order, Source},
+        driver::{Brought, Gate, News, Order, Source},
         life::KeyPolicy,
     },
     observe,
 };
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 /// What all tenants share.
 pub(super) struct Registry {
     pub(super) settings: Tenants,
     pub(super) terms: Arc<Terms>,
-    /// How many are being asked for at this moment.
-    pub(super) asking: AtomicUsize,
-    /// The resolver's own last failure: it fails for all tenants alike, and is told of once.
-    failing: Mutex<Option<&'static str>>,
+    /// Bounds the questions that are under way.
+    asking: Arc<Gate>,
+    /// Bounds the fetches of keys of tenants that nobody has proven.
+    fetching: Arc<Gate>,
+    /// The resolver's own failures: it fails for all tenants alike.
+    failing: Mutex<Failing>,
+    /// That one of them is reached over plain `http` has been said aloud.
+    told_http: AtomicBool,
 }
 
+/// What has been told of the resolver.
+#[derive(Default)]
+struct Failing {
+    /// When a failure was last told aloud (monotonic): callers choose the names that are asked for, and must not choose how
+    /// often that is.
+    warned_at: Option<Duration>,
+    /// That failure is not over.
+    open: bool,
+}
+
+/// The least time between two failures that are told aloud.
+const PAUSE: Duration = Duration::from_secs(60);
+
 impl Registry {
-    pub(super) fn new(settings: Tenants, terms: Arc<Terms>) -> Self {
-        Self { settings, terms, asking: AtomicUsize::new(0), failing: Mutex::new(None) }
+    pub(super) fn new(settings: Tenants, terms: Arc<Terms>, most: usize) -> Self {
+        let gate = || Arc::new(Gate::new(most));
+        Self {
+            settings,
+            terms,
+            asking: gate(),
+            fetching: gate(),
+            failing: Mutex::default(),
+            told_http: AtomicBool::new(false),
+        }
     }
 
-    fn failing(&self) -> MutexGuard<'_, Option<&'static str>> {
+    fn failing(&self) -> MutexGuard<'_, Failing> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a failure now is one more of what was told.
+    fn fails_again(&self) -> bool {
+        let now = self.terms.clock.monotonic();
+        let mut failing = self.failing();
+        let again = failing.warned_at.is_some_and(|then| now.saturating_sub(then) < PAUSE);
+        if !again {
+            *failing = Failing { warned_at: Some(now), open: true };
+        }
+        again
     }
 }
 
@@ -55,60 +94,64 @@ impl Source for TenantSource {
     }
 
     async fn load(&self, order: Order<Self>) -> Result<Brought<Self>, FetchError> {
-        let _asking = Asking::start(&self.registry.asking);
         let settings = &self.registry.settings;
         let answer = settings.resolver.resolve(self.tenant.clone()).await;
         let answer = answer.map_err(|error| FetchError::Transport(error.to_string()))?;
         let (value, ttl) = match answer {
             None => (None, settings.ttl_of_no),
+            Some(issuer) if !self.is_meant(&issuer) => (None, settings.ttl_of_no),
             Some(issuer) => (Some(self.accept(issuer, order.before.as_deref())?), settings.ttl),
         };
         Ok(Brought { value: Some(value), memo: (), max_age: Some(ttl) })
     }
 
+    fn gate(&self) -> Option<&Arc<Gate>> {
+        Some(&self.registry.asking)
+    }
+
     fn came(&self, _: News<'_, Self::Value>) {
-        if self.registry.failing().take().is_some() {
+        if std::mem::take(&mut self.registry.failing().open) {
             observe::resolver_recovered(&self.registry.settings.label());
         }
     }
 
     fn failed(&self, error: &FetchError, _: bool) {
-        // By class: its words may name the tenant, whom whoever sent the token has made up.
-        let before = self.registry.failing().replace(error.class());
-        observe::resolver_failed(&self.registry.settings.label(), error, before == Some(error.class()));
+        let again = self.registry.fails_again();
+        observe::resolver_failed(&self.registry.settings.label(), error, again);
     }
 }
 
 impl TenantSource {
-    /// Only this tenant's issuer will do, and only one that could have been trusted from the start.
+    /// Only this tenant's issuer will do. A resolver that is not so exact (about case, say) names another: then the token's
+    /// `iss` is nobody's, and whoever made it up must not choose an outage by it.
+    fn is_meant(&self, issuer: &Issuer) -> bool {
+        let is_meant = issuer.identifiers.iter().any(|identifier| **identifier == *self.tenant.issuer());
+        if !is_meant {
+            let words = "the resolver named another issuer than the tenant's";
+            let again = self.registry.fails_again();
+            observe::resolver_failed(&self.registry.settings.label(), &words, again);
+        }
+        is_meant
+    }
+
+    /// Only one that could have been trusted from the start.
     fn accept(
         &self,
         mut issuer: Issuer,
         before: Option<&Option<Arc<TrustedIssuer>>>,
     ) -> Result<Arc<TrustedIssuer>, FetchError> {
-        if !issuer.identifiers.iter().any(|identifier| **identifier == *self.tenant.issuer()) {
-            return Err(FetchError::Unusable("the resolver named another issuer than the tenant's".into()));
-        }
         let faults = self.registry.terms.faults_of_newcomer(&issuer);
-        ConfigError::check(faults).map_err(|error| FetchError::Unusable(error.to_string()))?;
+        // Without the names of the settings, which have the tenant's in them.
+        let sentences: Vec<_> = faults.iter().map(Fault::sentence).collect();
+        if !sentences.is_empty() {
+            return Err(FetchError::Unusable(sentences.join("; ")));
+        }
+        if issuer.allow_http && !self.registry.told_http.swap(true, Ordering::Relaxed) {
+            observe::plain_http(&self.registry.settings.label());
+        }
         let before = before.and_then(Option::as_deref);
+        issuer.remote.gate = Some(Arc::clone(&self.registry.fetching));
         issuer.remote.tenants = Some(self.registry.settings.label().into());
         Ok(Arc::new(issuer.trust_after(&self.registry.terms, before)))
-    }
-}
-
-/// Counts one that is being asked for, however it ends.
-struct Asking<'a>(&'a AtomicUsize);
-
-impl<'a> Asking<'a> {
-    fn start(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    Asked, Brought, Look, News, Order, Reading, Recalled, Snapshot, Source,
+    Asked, Brought, Look, News, Order, Reading, Recall, Snapshot, Source,
     flight::{Plan, Report, fly},
     ticket::{Progress, Ticket, Waited},
 };
@@ -31,6 +31,14 @@ pub(super) struct Shared<S: Source> {
     progress: watch::Sender<Progress>,
 }
 
+/// Whether a fetch that was counted as begun is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Started {
+    Yes,
+    NoRuntime,
+    NoPass,
+}
+
 struct Engine<S: Source> {
     life: Life,
     task: Option<AbortHandle>,
@@ -45,12 +53,21 @@ impl<S: Source> Driver<S> {
         Self::with(source, clock, life, None, S::Memo::default())
     }
 
+    /// Whether a fetch is under way.
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.shared.lock().life.is_fetching()
+    }
+
     /// Goes on where another one is: its value, its age and its failures, under a policy and a transport of its own.
     pub(crate) fn after(other: &Self, source: S, clock: Arc<dyn Clock>) -> Self {
         let engine = other.shared.lock();
         let life = engine.life.inherit(source.policy().clone());
         let memo = engine.memo.clone();
-        let snapshot = other.shared.snapshot.load_full();
+        let old = other.shared.snapshot.load_full();
+        // What readers see must be what the machine knows: under the new policy.
+        let renew =
+            |(old, loaded): (Arc<Snapshot<S::Value>>, _)| Snapshot { value: Arc::clone(&old.value), loaded };
+        let snapshot = old.zip(life.loaded()).map(renew).map(Arc::new);
         drop(engine);
         Self::with(source, clock, life, snapshot, memo)
     }
@@ -91,6 +108,13 @@ impl<S: Source> Driver<S> {
         Some(guard)
     }
 
+    /// The value, if it is fresh, and nothing besides.
+    pub(crate) fn peek(&self, now: Now) -> Option<Reading<S::Value>> {
+        let guard = self.shared.snapshot.load();
+        let is_fresh = guard.as_ref()?.loaded.is_fresh(now);
+        is_fresh.then_some(guard)
+    }
+
     /// Asks the machine; for requests that a fresh value did not serve.
     pub(crate) fn ask(&self, need: Need, now: Now) -> Asked<S> {
         let mut engine = self.shared.lock();
@@ -102,14 +126,16 @@ impl<S: Source> Driver<S> {
         drop(engine);
         self.shared.tell_given_up(lost);
         // Whoever waits needs the runtime as well: for the time-out.
-        let runs = match plan {
+        let started = match plan {
             Some(plan) => self.start(plan),
-            None => verdict != Verdict::Wait || runtime().is_some(),
+            None if verdict == Verdict::Wait && runtime().is_none() => Started::NoRuntime,
+            None => Started::Yes,
         };
         match (verdict, ticket, self.shared.snapshot.load_full()) {
             // A value that may judge does so also where nothing can renew it.
             (Verdict::Judge, _, Some(snapshot)) => Asked::Judge(snapshot),
-            _ if !runs => Asked::RuntimeMissing,
+            _ if started == Started::NoRuntime => Asked::RuntimeMissing,
+            _ if started == Started::NoPass => Asked::Unavailable(Duration::ZERO),
             (_, Some(ticket), _) => Asked::Wait(ticket),
             (Verdict::Unavailable(after), _, _) => Asked::Unavailable(after),
             _ => Asked::Unavailable(Duration::ZERO),
@@ -126,7 +152,7 @@ impl<S: Source> Driver<S> {
         let (number, under_way) = (engine.life.flight(), engine.life.is_fetching());
         drop(engine);
         self.shared.tell_given_up(lost);
-        let runs = plan.is_none_or(|plan| self.start(plan)) && runtime().is_some();
+        let runs = plan.is_none_or(|plan| self.start(plan) == Started::Yes) && runtime().is_some();
         let mut progress = self.shared.progress.subscribe();
         let limit = self.shared.source.policy().fetch_timeout.saturating_add(Duration::from_secs(1));
         async move {
@@ -162,18 +188,23 @@ impl<S: Source> Driver<S> {
         Ticket::new(engine.life.flight(), self.shared.progress.subscribe(), waited)
     }
 
-    /// Spawns the fetch that the machine has counted as begun; false where there is no runtime to spawn on.
+    /// Spawns the fetch that the machine has counted as begun.
     ///
     /// Not under the lock: a runtime that is shutting down drops the task at once, and with it the report that takes
     /// the lock.
-    fn start(&self, plan: Plan<S>) -> bool {
+    fn start(&self, mut plan: Plan<S>) -> Started {
         let flight = plan.flight;
         let Some(runtime) = runtime() else {
-            self.shared.lock().life.call_off(flight);
-            // Whoever has joined what will not be asks again.
-            self.shared.tell_end(flight);
-            return false;
+            self.call_off(flight);
+            return Started::NoRuntime;
         };
+        if let Some(gate) = self.shared.source.gate() {
+            plan.pass = gate.enter();
+            if plan.pass.is_none() {
+                self.call_off(flight);
+                return Started::NoPass;
+            }
+        }
         let report = Report::new(flight, &self.shared);
         let task = runtime.spawn(fly(Arc::clone(&self.shared.source), plan, report));
         let mut engine = self.shared.lock();
@@ -184,7 +215,13 @@ impl<S: Source> Driver<S> {
         if let Some(task) = given_up {
             task.abort();
         }
-        true
+        Started::Yes
+    }
+
+    fn call_off(&self, flight: u64) {
+        self.shared.lock().life.call_off(flight);
+        // Whoever has joined what will not be asks again.
+        self.shared.tell_end(flight);
     }
 }
 
@@ -239,15 +276,25 @@ impl<S: Source> Shared<S> {
 
     /// What the fetch that has just begun needs to know.
     fn plan(&self, engine: &mut Engine<S>, now: Now) -> Plan<S> {
-        let recalls = !std::mem::replace(&mut engine.recalled, true);
+        let recalls = !engine.recalled && engine.life.loaded().is_none();
         let (memo, before, failing) = (engine.memo.clone(), self.value(), engine.life.is_failing());
-        Plan { flight: engine.life.flight(), recalls, order: Order { at: now, memo, before, failing } }
+        let order = Order { at: now, memo, before, failing };
+        Plan { flight: engine.life.flight(), recalls, order, pass: None }
     }
 
-    /// What an earlier process left is there.
-    pub(super) fn recalled(&self, kept: Recalled<S>) {
+    /// What an earlier process left is there, or is known not to be.
+    pub(super) fn recalled(&self, kept: Recall<S>) {
         let now = Now::of(&*self.clock);
         let mut engine = self.lock();
+        let kept = match kept {
+            Recall::Unknown => return,
+            Recall::Nothing => {
+                engine.recalled = true;
+                return;
+            }
+            Recall::Found(kept) => kept,
+        };
+        engine.recalled = true;
         let Some(loaded) = engine.life.restored(now, kept.fetched_at, kept.max_age, roll()) else { return };
         let value = Arc::new(kept.value);
         self.snapshot.store(Some(Arc::new(Snapshot { value: Arc::clone(&value), loaded })));

@@ -1,6 +1,6 @@
 //! One fetch, detached from the requests that asked for it.
 
-use super::{Brought, Good, Order, Recalled, Source, engine::Shared};
+use super::{Brought, Good, Order, Recall, Source, engine::Shared, gate::Pass};
 use crate::keys::fetch::FetchError;
 use std::{
     sync::{Arc, Weak},
@@ -14,16 +14,18 @@ const RECALL_LIMIT: Duration = Duration::from_secs(1);
 /// A fetch that the machine has counted as begun.
 pub(super) struct Plan<S: Source> {
     pub(super) flight: u64,
-    /// The first one: asks for what an earlier process left.
+    /// Asks first for what an earlier process left.
     pub(super) recalls: bool,
     pub(super) order: Order<S>,
+    /// Held until the fetch ends.
+    pub(super) pass: Option<Pass>,
 }
 
 /// One fetch from its first word to its last.
 pub(super) async fn fly<S: Source>(source: Arc<S>, plan: Plan<S>, report: Report<S>) {
     if plan.recalls {
         let kept = timeout(RECALL_LIMIT, source.recall()).await;
-        report.recalled(kept.ok().flatten());
+        report.recalled(kept.unwrap_or(Recall::Unknown));
     }
     let limit = source.policy().fetch_timeout;
     let fetched_at = plan.order.at.wall;
@@ -33,6 +35,7 @@ pub(super) async fn fly<S: Source>(source: Arc<S>, plan: Plan<S>, report: Report
         fetched_at,
         max_age: brought.max_age,
     });
+    drop(plan.pass);
     // Nobody waits for what is kept for another day.
     if let (true, Some(kept)) = (report.send(outcome), kept) {
         source.keep(kept).await;
@@ -52,8 +55,8 @@ impl<S: Source> Report<S> {
         Self { flight, shared: Arc::downgrade(shared), sent: false }
     }
 
-    fn recalled(&self, kept: Option<Recalled<S>>) {
-        if let (Some(shared), Some(kept)) = (self.shared.upgrade(), kept) {
+    fn recalled(&self, kept: Recall<S>) {
+        if let Some(shared) = self.shared.upgrade() {
             shared.recalled(kept);
         }
     }

@@ -4,9 +4,11 @@
 
 mod engine;
 mod flight;
+mod gate;
 mod ticket;
 
 pub(crate) use engine::Driver;
+pub(crate) use gate::Gate;
 pub(crate) use ticket::Ticket;
 
 use super::{
@@ -28,9 +30,14 @@ pub(crate) trait Source: Send + Sync + 'static {
     /// One fetch; the driver bounds its time.
     fn load(&self, order: Order<Self>) -> impl Future<Output = Result<Brought<Self>, FetchError>> + Send;
 
-    /// What an earlier process left, if anything. Asked for once, before the first fetch.
-    fn recall(&self) -> impl Future<Output = Option<Recalled<Self>>> + Send {
-        std::future::ready(None)
+    /// What an earlier process left. Asked for before a fetch, until there is an answer or a value.
+    fn recall(&self) -> impl Future<Output = Recall<Self>> + Send {
+        std::future::ready(Recall::Nothing)
+    }
+
+    /// Where fetches of many sources have one bound, the gate that each of them must get through.
+    fn gate(&self) -> Option<&Arc<Gate>> {
+        None
     }
 
     /// A fetch was good: leaves it for a later process.
@@ -67,6 +74,15 @@ pub(crate) struct Brought<S: Source + ?Sized> {
     pub(crate) value: Option<S::Value>,
     pub(crate) memo: S::Memo,
     pub(crate) max_age: Option<Duration>,
+}
+
+/// What there is of an earlier process.
+pub(crate) enum Recall<S: Source + ?Sized> {
+    Found(Recalled<S>),
+    /// Nothing, or nothing that could be believed.
+    Nothing,
+    /// It could not be told; asking again makes sense.
+    Unknown,
 }
 
 /// What was kept, and when it was fetched (wall time).

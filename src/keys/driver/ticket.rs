@@ -41,7 +41,7 @@ impl Ticket {
 
     /// How long its holder may wait in all, for this fetch and for those that follow from it.
     pub(crate) fn limit(&self) -> Limit {
-        Limit { sleep: Box::pin(tokio::time::sleep(self.waited.max_wait())) }
+        Limit { sleep: Box::pin(tokio::time::sleep(self.waited.max_wait())), whole: true }
     }
 
     /// Waits for the end of the fetch, however it ends, or for what was kept to be found.
@@ -62,19 +62,23 @@ impl Drop for Ticket {
 /// What is left of a request's patience.
 pub(crate) struct Limit {
     sleep: Pin<Box<Sleep>>,
+    /// Nothing of it is spent.
+    whole: bool,
 }
 
 impl Limit {
-    /// False where that was not enough, and then the fetch counts as hung.
+    /// False where that was not enough. A fetch that had all of it counts as hung; one that was begun when most of it was
+    /// spent on another may be healthy.
     pub(crate) async fn hold(&mut self, ticket: Ticket) -> bool {
         let (flight, waited) = (ticket.flight, Arc::clone(&ticket.waited));
+        let had_all = std::mem::replace(&mut self.whole, false);
         let mut ended = pin!(ticket.ended());
         let in_time = poll_fn(|cx| match ended.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(true),
             Poll::Pending => self.sleep.as_mut().poll(cx).map(|()| false),
         });
         let in_time = in_time.await;
-        if !in_time {
+        if !in_time && had_all {
             waited.hang(flight);
         }
         in_time

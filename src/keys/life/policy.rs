@@ -25,9 +25,10 @@ pub(crate) struct KeyPolicy {
 
 pub(crate) const DEFAULT_TTL: Duration = Duration::from_secs(10 * 60);
 pub(crate) const TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-/// A failed attempt excuses a stale set for this long at least: twice the longest back-off, so that a busy service never
-/// waits for a retry, and an idle one that wakes up tries again before it judges.
-const EXCUSE: Duration = Duration::from_secs(120);
+/// A failed attempt excuses a stale set for this long: twice the longest back-off by default, so that a busy service never
+/// waits for a retry, and an idle one that wakes up tries again before it judges. A longer back-off lengthens it not: whoever
+/// asks past it begins the next attempt, whatever the back-off.
+pub(super) const EXCUSE: Duration = Duration::from_secs(120);
 
 impl Default for KeyPolicy {
     fn default() -> Self {
@@ -42,12 +43,5 @@ impl Default for KeyPolicy {
             max_wait: Duration::from_secs(2),
             max_waiting: 256,
         }
-    }
-}
-
-impl KeyPolicy {
-    /// For how long a failed attempt excuses a stale set.
-    pub(super) fn excuse(&self) -> Duration {
-        EXCUSE.max(self.back_off.1.saturating_mul(2))
     }
 }

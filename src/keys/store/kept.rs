@@ -18,6 +18,9 @@ pub struct KeptKeys {
     pub issuer: String,
     /// The address that the document came from.
     pub jwks_uri: String,
+    /// The address that the search began at: of the issuer's metadata, or the same. A set found from elsewhere is not
+    /// believed.
+    pub place: String,
     /// The JWKS document, byte for byte.
     pub document: Vec<u8>,
     /// When the fetch that brought it began, or was last answered with "not modified": wall clock, time since the Unix
@@ -36,6 +39,7 @@ struct Form {
     version: u32,
     issuer: String,
     jwks_uri: String,
+    place: String,
     fetched_at: Duration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_age: Option<Duration>,
@@ -52,16 +56,18 @@ struct Version {
 }
 
 impl KeptKeys {
-    /// A set without `max_age` and `etag`; both are fields.
+    /// A set from a known address, without `max_age` and `etag`; all three are fields.
     pub fn new(
         issuer: impl Into<String>,
         jwks_uri: impl Into<String>,
         document: impl Into<Vec<u8>>,
         fetched_at: Duration,
     ) -> Self {
+        let jwks_uri = jwks_uri.into();
         Self {
             issuer: issuer.into(),
-            jwks_uri: jwks_uri.into(),
+            place: jwks_uri.clone(),
+            jwks_uri,
             document: document.into(),
             fetched_at,
             max_age: None,
@@ -82,6 +88,7 @@ impl KeptKeys {
             version: VERSION,
             issuer: self.issuer.clone(),
             jwks_uri: self.jwks_uri.clone(),
+            place: self.place.clone(),
             fetched_at: self.fetched_at,
             max_age: self.max_age,
             etag: self.etag.clone(),
@@ -123,8 +130,8 @@ impl KeptKeys {
         if document.len() > MAX_BYTES {
             return Err(StoreError::TooLarge);
         }
-        let Form { issuer, jwks_uri, fetched_at, max_age, etag, .. } = form;
-        Ok(Self { issuer, jwks_uri, document, fetched_at, max_age, etag })
+        let Form { issuer, jwks_uri, place, fetched_at, max_age, etag, .. } = form;
+        Ok(Self { issuer, jwks_uri, place, document, fetched_at, max_age, etag })
     }
 }
 
