@@ -122,8 +122,8 @@ impl Error for FetchError {}
 /// - [`with_client`](Self::with_client) is for a client that already exists, and can only refuse what came of them.
 ///
 /// Both take the types of `reqwest` 0.13: `reqwest = { version = "0.13", default-features = false }` in your `Cargo.toml`;
-/// TLS comes with this crate's `aws-lc-rs` or `native-tls`. With another version the compiler says `mismatched types`, and
-/// that two types of one name, `ClientBuilder`, come from different versions of the crate.
+/// TLS comes with this crate's `aws-lc-rs` or `native-tls`. With another version the compiler says *expected
+/// `ClientBuilder`, found a different `ClientBuilder`*.
 ///
 /// ```
 /// # #[cfg(feature = "aws-lc-rs")] {

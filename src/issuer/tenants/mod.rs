@@ -46,7 +46,8 @@ use template::Template;
 /// let tenants = Tenants::new("https://login.microsoftonline.com/{tenant}/v2.0", move |tenant: Tenant| {
 ///     let customers = customers.clone(); // a handle to your database
 ///     async move {
-///         // Asked first: what is no customer of yours is no tenant's id either, `common` for one.
+///         // Asked first: of a name that is no tenant's id, `common` for one, no issuer can be made, and a resolver that
+///         // fails is answered with 503.
 ///         if !customers.contains(tenant.name()).await? {
 ///             return Ok(None);
 ///         }
