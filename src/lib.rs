@@ -132,7 +132,7 @@
 //! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
 //! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
-//! | `tenant resolver failed` | WARN; DEBUG while the same failure repeats | `tenants`, `error` |
+//! | `tenant resolver failed` | WARN; DEBUG while failures of the same kind repeat | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
 //!
 //! Each fetch of keys runs in a span `key refresh` (INFO, field `issuer`) of its own, without a parent: it serves every
