@@ -15,10 +15,11 @@ impl Issuer {
     /// - **Audience.** Out of the box no token is for your API: `aud` is `account` where the user has a role of that client,
     ///   and is not there at all where nobody is named (`aud_missing`). Both have one cure, a mapper. It belongs to the
     ///   client that **asks for the tokens** (the web application, the service account), not to your API's: *Clients*, that
-    ///   client, *Client scopes*, its dedicated scope `…-dedicated`, *Add mapper*, *By configuration*, *Audience*; your
-    ///   API's name in *Included Custom Audience*, *Add to access token* on. Where many clients call you, put it into one
-    ///   client scope that they share. Say the same name to [`audience`](crate::verify::VerifierBuilder::audience). Never
-    ///   `.audience("account")`: that is Keycloak's own account service, and tokens for any application have it.
+    ///   client, *Client scopes*, its dedicated scope `…-dedicated`, *Add mapper*, *By configuration* (*Configure a new
+    ///   mapper* where it has none yet), *Audience*; your API's name in *Included Custom Audience*, *Add to access token*
+    ///   on. Where many clients call you, put it into one client scope that they share. Say the same name to
+    ///   [`audience`](crate::verify::VerifierBuilder::audience). Never `.audience("account")`: that is Keycloak's own
+    ///   account service, and tokens for any application have it.
     /// - **Roles** are the realm's, `/realm_access/roles`. Those of clients stay apart, because a client's `admin` is not
     ///   the realm's: see [`keycloak_client_roles`](Issuer::keycloak_client_roles).
     /// - **Service accounts** pass without `email`, and without `realm_access`: their roles are then unknown, and no policy
