@@ -132,7 +132,7 @@
 //! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
 //! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
-//! | `tenant resolver failed` | WARN; DEBUG while the same failure repeats | `tenants`, `error` |
+//! | `tenant resolver failed` | WARN; DEBUG while failures of the same kind repeat | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
 //!
 //! Each fetch of keys runs in a span `key refresh` (INFO, field `issuer`) of its own, without a parent: it serves every
@@ -173,6 +173,23 @@
 //! status before it hands out the numbers is exact, and fixed keys show in no other way. There is no age before the
 //! first good fetch. Tenants are counted together and have no gauges: there may be thousands of them. Verifiers that trust
 //! the same issuer share its series; those of an issuer that is trusted no more go to 0.
+//!
+//! ```
+//! # #[cfg(all(feature = "axum", feature = "remote"))] {
+//! use axum::extract::State;
+//! use metrics_exporter_prometheus::PrometheusHandle; // from `PrometheusBuilder::new().install_recorder()?`
+//! use tower_bearer::Verifier;
+//!
+//! async fn metrics(State((verifier, recorder)): State<(Verifier, PrometheusHandle)>) -> String {
+//!     verifier.status();
+//!     recorder.render()
+//! }
+//! # let _: axum::routing::MethodRouter<(Verifier, PrometheusHandle)> = axum::routing::get(metrics);
+//! # }
+//! ```
+//!
+//! The reason `keys_unavailable` also counts the tokens of tenants whose resolver fails; that it does is told by the event
+//! `tenant resolver failed` and by no metric. The repository's README has alert rules.
 //!
 //! No label's value comes from a token: whatever callers send, the number of series stays what these lists and the
 //! set-up make it.

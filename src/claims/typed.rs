@@ -6,6 +6,9 @@ use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
 /// `T` is any `serde::Deserialize` type; without one it is [`ClaimMap`], all claims by name. A clone costs one
 /// reference count. `T` is shared between requests, so it should be plain data.
 ///
+/// What is not here is on [`principal()`](Claims::principal): roles as a list, permissions, groups, the client, the
+/// audiences, and any claim by its path, `claims.principal().has_group("staff")`.
+///
 /// As an axum extractor it answers 401 on a route that let a request without token through, and 500 (with an event
 /// that says what was forgotten) where `AuthenticateLayer` is missing or verifies another `T`.
 pub struct Claims<T = ClaimMap> {

@@ -69,8 +69,14 @@ impl Issuer {
         self
     }
 
-    /// Keeps the last good key set there, for a start while the issuer is down. Its age counts from the fetch, across restarts, and is
-    /// held to [`max_stale`](Issuer::max_stale) as if the process had never ended. Default: nothing is kept.
+    /// Keeps the last good key set there, for a start while the issuer is down. Its age counts from the fetch, across
+    /// restarts, and is held to [`max_stale`](Issuer::max_stale) as if the process had never ended; past that it is not
+    /// used, and the issuer's state stays `never_loaded`. Default: nothing is kept.
+    ///
+    /// Nobody waits for the store: a set is written in the background after the verification or
+    /// [`warm_up`](crate::Verifier::warm_up) that fetched it has returned, so a program that ends at once may have kept
+    /// nothing. A store that fails costs the next cold start and nothing else: no request is refused for it. The WARN event
+    /// `key store failed` says so; there is no metric.
     ///
     /// Whoever can write to the store can make any token until the issuer answers again; see
     /// [`FileStore`](crate::keys::FileStore).

@@ -121,16 +121,26 @@ impl Error for FetchError {}
 /// - [`from_builder`](Self::from_builder) is the one to choose: it takes care of redirects and compression itself.
 /// - [`with_client`](Self::with_client) is for a client that already exists, and can only refuse what came of them.
 ///
+/// Both take the types of `reqwest` 0.13: `reqwest = { version = "0.13", default-features = false }` in your `Cargo.toml`;
+/// TLS comes with this crate's `aws-lc-rs` or `native-tls`. With another version the compiler says *expected
+/// `ClientBuilder`, found a different `ClientBuilder`*.
+///
 /// ```
 /// # #[cfg(feature = "aws-lc-rs")] {
-/// use tower_bearer::{ConfigError, Issuer, keys::HttpFetch};
+/// use reqwest::{Certificate, Client};
+/// use tower_bearer::{Issuer, keys::HttpFetch};
 ///
-/// fn trusted(ca: reqwest::Certificate) -> Result<Issuer, ConfigError> {
-///     let builder = reqwest::Client::builder().tls_certs_only([ca]);
+/// fn trusted() -> Result<Issuer, Box<dyn std::error::Error>> {
+///     let ca = Certificate::from_pem_bundle(&std::fs::read("ca.pem")?)?;
+///     let builder = Client::builder().tls_certs_only(ca); // these and no others
 ///     Ok(Issuer::discover("https://id.internal.example")?.fetch(HttpFetch::from_builder(builder)?))
 /// }
 /// # }
 /// ```
+///
+/// A file without a certificate in it is no error here: the bundle is empty, such a client trusts nobody, and each fetch
+/// fails, as the WARN event `key refresh failed` and [`Verifier::status`](crate::Verifier::status) tell. Look at
+/// `ca.is_empty()` where a file may be the wrong one.
 #[derive(Clone, Default)]
 pub struct HttpFetch {
     clients: Clients,

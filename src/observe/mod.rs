@@ -9,16 +9,16 @@
 //!
 //! | message | level | fields |
 //! | --- | --- | --- |
-//! | `request refused` | INFO; DEBUG for a missing token | `kind`, `reason` |
-//! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid` |
+//! | `request refused` | INFO; DEBUG for a missing token | `kind`, `reason`; also for a refusal inside a handler |
+//! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid`, escaped and cut |
 //! | `policy denied` | INFO; DEBUG without a token | `reason`, `policy` |
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
-//! | `keys refreshed` | DEBUG; INFO for the first, for changed key ids and for a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
-//! | `key refresh failed` | WARN; DEBUG when the same failure repeats | `issuer`, `error` |
+//! | `keys refreshed` | DEBUG; INFO for the first, a rotation, a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
+//! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
 //! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
 //! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
-//! | `tenant resolver failed` | WARN; DEBUG when the same failure repeats | `tenants`, `error` |
+//! | `tenant resolver failed` | WARN; DEBUG while failures of the same kind repeat | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
 //!
 //! | span | level | fields |

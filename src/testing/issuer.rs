@@ -51,7 +51,8 @@ impl TestIssuer {
         Self::named("https://issuer.test")
     }
 
-    /// An issuer in process with an identifier of your choice, for tests with several.
+    /// An issuer in process with an identifier of your choice: for tests with several, and for those of a preset, whose
+    /// identifier it must have (see the [module](super)).
     pub fn named(identifier: &str) -> Self {
         Self::with(identifier.to_owned(), TestClock::frozen(), None)
     }
@@ -125,12 +126,16 @@ impl TestIssuer {
         Issuer::hmac(self.identifier(), &secret, algorithm).expect("a test issuer's secret is long enough")
     }
 
-    /// Its transport: answers for its own addresses, in process.
+    /// Its transport: answers for its own addresses, in process; for [`Issuer::fetch`] of an issuer that you make yourself.
+    /// The verifier then needs `.clock(issuer.clock())` as well: tokens are dated by a clock that stands still, and are long
+    /// expired by the system's.
     pub fn transport(&self) -> impl Fetch + use<> {
         Transport { shared: Arc::clone(&self.shared) }
     }
 
-    /// Starts a token that passes as it is: subject `alice`, [`AUDIENCE`], five minutes.
+    /// Starts a token that passes as it is: subject `alice`, [`AUDIENCE`], five minutes. Behind a preset it lacks what
+    /// that vendor's tokens have, and is refused until you add it: `.claim("typ", "Bearer")` for Keycloak (see the
+    /// [module](super)).
     pub fn token(&self) -> TestToken {
         TestToken::new(self.clone())
     }

@@ -33,6 +33,43 @@
 //! assert!(verifier.verify(&expired).await.is_err());
 //! # });
 //! ```
+//!
+//! # A preset
+//!
+//! [`Issuer::keycloak`](crate::Issuer::keycloak) and its like are tested with an issuer of the same identifier, whose
+//! transport the preset gets and whose clock the verifier runs on. A token needs what the preset demands:
+//!
+//! ```
+//! # #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))] {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use tower_bearer::{Issuer, Verifier, error::Reason, testing::TestIssuer};
+//!
+//! let kc = TestIssuer::named("https://id.example.com/realms/acme");
+//! let realm = Issuer::keycloak("https://id.example.com", "acme").unwrap().fetch(kc.transport());
+//! let builder = Verifier::builder().issuer(realm).audience("orders-api").clock(kc.clock());
+//! let verifier = builder.build().unwrap();
+//!
+//! let clerk = kc.token().audience("orders-api").claim("typ", "Bearer");
+//! let clerk = clerk.claim("realm_access", serde_json::json!({"roles": ["clerk"]}));
+//! assert!(verifier.verify(&clerk.sign()).await.unwrap().has_role("clerk"));
+//!
+//! let bare = kc.token().audience("orders-api").sign();
+//! assert_eq!(verifier.verify(&bare).await.unwrap_err().reason(), Reason::RequiredClaimMissing);
+//! # }); }
+//! ```
+//!
+//! | preset | its [`TestIssuer::named`] | a token needs |
+//! | --- | --- | --- |
+//! | `keycloak("https://host", "realm")` | `https://host/realms/realm` | `typ`: `Bearer` |
+//! | `entra("tenant")` | `https://login.microsoftonline.com/tenant/v2.0` | `tid`: the tenant; `azp` |
+//! | `auth0("host")` | `https://host/` | |
+//! | `okta("host", "server")` | `https://host/oauth2/server` | `cid` |
+//! | `cognito("region", "pool", ["client"])` | `https://cognito-idp.region.amazonaws.com/pool` | `token_use`: `access`; `client_id`: the client |
+//! | `google()` | `https://accounts.google.com` | what you demand yourself, `azp` for `.clients` |
+//! | `zitadel("host", "project")` | `https://host` | |
+//!
+//! `entra_v1` and the lists, `entra_tenants` and `entra_v1_tenants`, read addresses that a [`TestIssuer`] does not serve:
+//! these take a [`Fetch`](crate::keys::Fetch) of your own.
 
 mod caller;
 mod clock;

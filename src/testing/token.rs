@@ -3,7 +3,8 @@ use crate::{json, keys::Algorithm};
 use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
 
-/// A token in the making. As it starts it passes; each method changes one thing.
+/// A token in the making. As it starts it passes [`TestIssuer::verifier`], though not a preset, which demands more; each
+/// method changes one thing.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is signed before `sign`"]
 pub struct TestToken {

@@ -56,7 +56,8 @@ pub(crate) enum Begun<T> {
 pub(crate) type Verification<T> = Pin<Box<dyn Future<Output = Result<Claims<T>, AuthError>> + Send>>;
 
 impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
-    /// Verifies one token. Waits only where keys have to be fetched, and then at most 2 s.
+    /// Verifies one token. Waits only where keys have to be fetched or a resolver asked, and then no longer than
+    /// [`Issuer::max_wait`] allows in all: 2 s where nothing else is set, and always 2 s where a resolver is asked.
     ///
     /// # Errors
     ///
@@ -166,8 +167,9 @@ impl<T> Verifier<T> {
         Status::of(&self.core.directory, self.memory.as_ref().map(|memory| memory.look()))
     }
 
-    /// Trusts one more issuer from now on; clones of this verifier, and layers around it, do so too. Its keys are fetched by the first
-    /// request, or by [`warm_up`](Verifier::warm_up).
+    /// Trusts one more issuer from now on; clones of this verifier, and layers around it, do so too. Its keys are fetched
+    /// by the first request, or by [`warm_up`](Verifier::warm_up). With an [`Issuer::key_store`], what was kept before it
+    /// was removed is there again, as after a restart.
     ///
     /// # Errors
     ///
@@ -180,19 +182,26 @@ impl<T> Verifier<T> {
     /// Trusts the issuer with this identifier no more, under none of its identifiers: its tokens are refused (401,
     /// `issuer_unknown`), its keys dropped, its fetch ends. False where it was not listed. A request under way may still
     /// be answered by what was trusted when it began.
+    ///
+    /// The whole issuer goes: of `entra_tenants([…])` every tenant, whichever of them is named here; to end one, remove
+    /// the list and add one without it. What its [`Issuer::key_store`] holds stays there, and is used if the issuer is
+    /// added again while it is young enough: delete it yourself where its keys must never come back.
     pub fn remove_issuer(&self, identifier: &str) -> bool {
         self.core.directory.remove(identifier)
     }
 
-    /// Forgets what the resolver said of the tenant with this identifier, be it yes or no: the next token asks again. For a tenant that has just been
-    /// made, or ended. False where nothing was known of it.
+    /// Forgets what the resolver said of the tenant with this identifier, be it yes or no: the next token asks again. For a
+    /// tenant that has just been made, or ended. It takes the whole identifier,
+    /// `"https://id.example.com/realms/acme"`, as in the token's `iss`, and not the tenant's name. False where nothing was
+    /// known of it.
     #[cfg(feature = "remote")]
     pub fn forget_tenant(&self, identifier: &str) -> bool {
         self.core.directory.tenants.as_ref().is_some_and(|tenants| tenants.forget(identifier))
     }
 
-    /// Loads every issuer's keys now, so that the first request need not. An issuer that is down delays this by its
-    /// time-out at most, and is no error: it heals by itself. Needs a tokio runtime.
+    /// Loads every listed issuer's keys now, so that the first request need not; a tenant's are loaded when its first token
+    /// comes. An issuer that is down delays this by its time-out at most, and is no error: it heals by itself. Needs a
+    /// tokio runtime.
     #[cfg(feature = "remote")]
     pub async fn warm_up(&self) -> Status {
         let mut fetches = Vec::new();

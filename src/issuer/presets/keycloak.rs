@@ -12,9 +12,14 @@ impl Issuer {
     /// A realm of Keycloak: `Issuer::keycloak("https://id.example.com", "acme")`. The identifier is `{base}/realms/{realm}`;
     /// servers before version 17 have `/auth` at the end of their base. <https://www.keycloak.org/docs/latest/server_admin/>
     ///
-    /// - **Audience.** Out of the box `aud` is `account`, which every token of the realm has; it is no audience of yours.
-    ///   Add a mapper *Audience* to the client, or to a client scope that its clients share, with your API's name, and say
-    ///   that name to [`audience`](crate::verify::VerifierBuilder::audience).
+    /// - **Audience.** Out of the box no token is for your API: `aud` is `account` where the user has a role of that client,
+    ///   and is not there at all where nobody is named (`aud_missing`). Both have one cure, a mapper. It belongs to the
+    ///   client that **asks for the tokens** (the web application, the service account), not to your API's: *Clients*, that
+    ///   client, *Client scopes*, its dedicated scope `…-dedicated`, *Add mapper*, *By configuration* (*Configure a new
+    ///   mapper* where it has none yet), *Audience*; your API's name in *Included Custom Audience*, *Add to access token*
+    ///   on. Where many clients call you, put it into one client scope that they share. Say the same name to
+    ///   [`audience`](crate::verify::VerifierBuilder::audience). Never `.audience("account")`: that is Keycloak's own
+    ///   account service, and tokens for any application have it.
     /// - **Roles** are the realm's, `/realm_access/roles`. Those of clients stay apart, because a client's `admin` is not
     ///   the realm's: see [`keycloak_client_roles`](Issuer::keycloak_client_roles).
     /// - **Service accounts** pass without `email`, and without `realm_access`: their roles are then unknown, and no policy
@@ -38,6 +43,10 @@ impl Issuer {
     /// Reads the roles that Keycloak gives in this client, `/resource_access/{client}/roles`, as *permissions*:
     /// `permission("refund")`, beside `role("clerk")` for the realm's. Other clients' roles are not read. Default: no
     /// client's are.
+    ///
+    /// Said twice, the last one counts, as for [`permissions_from`](Issuer::permissions_from), which it is made of. For
+    /// several clients say that one, with every path: `.permissions_from(["/resource_access/orders/roles",
+    /// "/resource_access/stock/roles"])`; which client a permission came from is then not told apart.
     pub fn keycloak_client_roles(self, client: &str) -> Self {
         let escaped = client.replace('~', "~0").replace('/', "~1");
         self.permissions_from([format!("/resource_access/{escaped}/roles").as_str()])

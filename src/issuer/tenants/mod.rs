@@ -29,9 +29,42 @@ use template::Template;
 /// # Ok::<(), tower_bearer::ConfigError>(())
 /// ```
 ///
+/// What the resolver needs, a pool or a table, is cloned twice: once into the closure, once for each question. A tenant may
+/// be of a well-known kind; for Microsoft Entra, the name in the gap is the tenant's id:
+///
+/// ```
+/// # #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))] {
+/// # use std::{collections::BTreeSet, sync::Arc};
+/// use tower_bearer::{Issuer, Verifier, issuer::{Tenant, TenantError, Tenants}};
+///
+/// # #[derive(Clone)]
+/// # struct Customers(Arc<BTreeSet<String>>);
+/// # impl Customers {
+/// #     async fn contains(&self, tenant: &str) -> Result<bool, TenantError> { Ok(self.0.contains(tenant)) }
+/// # }
+/// # let customers = Customers(Arc::default());
+/// let tenants = Tenants::new("https://login.microsoftonline.com/{tenant}/v2.0", move |tenant: Tenant| {
+///     let customers = customers.clone(); // a handle to your database
+///     async move {
+///         // Asked first: of a name that is no tenant's id, `common` for one, no issuer can be made, and a resolver that
+///         // fails is answered with 503.
+///         if !customers.contains(tenant.name()).await? {
+///             return Ok(None);
+///         }
+///         Ok::<_, TenantError>(Some(Issuer::entra(tenant.name())?))
+///     }
+/// });
+/// let verifier = Verifier::builder().tenants(tenants).audience("6e74172b-…").build()?;
+/// # }
+/// # Ok::<(), tower_bearer::ConfigError>(())
+/// ```
+///
+/// The table holds ids in lower case, as Entra writes them into `iss`: [`Issuer::entra`](super::Issuer::entra) is the
+/// tenant with the id in lower case, and a resolver that answers with another issuer than it was asked for has failed.
+///
 /// A token's `iss` reaches the resolver only where it has the template's form and nothing else that can be checked
-/// without keys is wrong with the token; what stands before and behind `{tenant}` is compared byte for byte. So not even a resolver
-/// that trusts whatever it is asked for makes this service fetch from a stranger.
+/// without keys is wrong with the token; what stands before and behind `{tenant}` is compared byte for byte. So not even a
+/// resolver that trusts whatever it is asked for makes this service fetch from a stranger.
 ///
 /// The answer is kept by the rules of the key life: renewed ahead of its end while requests come, used past it only
 /// while the resolver fails, and then for [`max_stale`](Tenants::max_stale) at most. Each tenant has keys, budgets and a
@@ -107,7 +140,9 @@ impl Tenants {
         self
     }
 
-    /// The time for one answer of the resolver; 100 ms to 60 s. A request waits 2 s for it at most. Default: 5 s.
+    /// The time for one answer of the resolver; 100 ms to 60 s. Default: 5 s. A request waits 2 s for the resolver and the
+    /// tenant's keys together, whatever is said here; where the resolver's word is known already, it waits for keys as
+    /// [`Issuer::max_wait`](super::Issuer::max_wait) says.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.check("tenants: timeout", timeout, Duration::from_millis(100), Duration::from_secs(60));

@@ -25,14 +25,17 @@ const MAX_NAME: usize = 200;
 ///   as `/tmp` is. Where there is none, the first save makes it with mode 0700.
 ///
 /// Both are asked of what was opened, so nothing can be exchanged between question and use. The directories above are
-/// the operator's choice. A Kubernetes `emptyDir` is open to everybody: name a directory below it.
+/// the operator's choice. A Kubernetes `emptyDir` is open to everybody: name a directory below it. It outlives the
+/// container and not the pod: a crash is survived, a new pod of a rollout starts with nothing. A persistent volume
+/// outlives both.
 ///
 /// A file's name is the identifier in base64url, so no identifier leaves the directory and no two meet. (On a file
 /// system that ignores case two could; then the issuer inside of the file tells.) An identifier of more than 150 bytes
 /// does not fit, and is an error. A program that is killed while it writes leaves a `.tmp` file behind, which nobody
 /// reads.
 ///
-/// Files are read and written on tokio's blocking threads.
+/// Files are read and written on tokio's blocking threads, written in the background: see
+/// [`Issuer::key_store`](crate::Issuer::key_store).
 #[derive(Debug, Clone)]
 pub struct FileStore {
     directory: PathBuf,
