@@ -328,10 +328,11 @@ async fn what_could_not_have_been_fetched_is_not_believed() {
     origin.earlier().await;
     let good = origin.store.kept().unwrap();
     type Change = Box<dyn Fn(&mut KeptKeys)>;
-    let table: [(&str, Change); 6] = [
+    let table: [(&str, Change); 7] = [
         ("another issuer's", Box::new(|kept| kept.issuer = "https://other.test".into())),
         ("another address", Box::new(|kept| kept.jwks_uri = "https://evil.test/jwks".into())),
         ("plain http", Box::new(|kept| kept.jwks_uri = "http://issuer.test/jwks".into())),
+        ("another place", Box::new(|kept| kept.place = "https://issuer.test/metadata".into())),
         ("no JSON", Box::new(|kept| kept.document = b"keys".to_vec())),
         ("no key", Box::new(|kept| kept.document = br#"{"keys":[]}"#.to_vec())),
         ("too large", Box::new(|kept| kept.document.extend(vec![b' '; 256 * 1024]))),
@@ -360,6 +361,13 @@ async fn a_discovered_issuer_may_only_have_kept_what_came_from_a_safe_address() 
         issuer.key_store(origin.store.clone())
     };
     let token = origin.issuer.token().sign();
+    assert_eq!(
+        judged(&origin.starts_with(discovered()), &token).await,
+        "keys_unavailable",
+        "it was not found from the metadata"
+    );
+    let metadata = "https://issuer.test/.well-known/openid-configuration";
+    origin.store.change(|state| state.kept.as_mut().unwrap().place = metadata.into());
     assert_eq!(judged(&origin.starts_with(discovered()), &token).await, "passes");
     for bad in ["http://issuer.test/jwks", "http://127.0.0.1/jwks", "file:///etc/passwd", ""] {
         origin.store.change(|state| state.kept.as_mut().unwrap().jwks_uri = bad.into());
@@ -389,7 +397,8 @@ async fn a_store_that_hangs_delays_the_first_fetch_by_a_second_and_nothing_else(
     assert_eq!(judged(&verifier, &origin.issuer.token().sign()).await, "passes");
     assert_eq!(began.elapsed(), Duration::from_secs(1));
     assert_eq!(origin.store.said(), ["load", "save"], "one word at a time");
-    sleep(Duration::from_secs(31)).await;
+    sleep(Duration::from_secs(61)).await;
+    assert_eq!(origin.store.said(), ["forget", "save", "forget"], "what hangs has failed, and goes");
     origin.store.change(|state| state.hangs = false);
     origin.passes(minutes(11));
     assert_eq!(judged(&verifier, &origin.issuer.token().sign()).await, "passes");

@@ -664,7 +664,8 @@ struct FullStore {
 impl KeyStore for FullStore {
     fn load<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, Option<KeptKeys>> {
         let uri = format!("{issuer}/jwks");
-        let kept = KeptKeys::new(issuer, uri, self.document.clone(), self.fetched_at);
+        let mut kept = KeptKeys::new(issuer, uri, self.document.clone(), self.fetched_at);
+        kept.place = format!("{issuer}/.well-known/openid-configuration");
         Box::pin(async { Ok(Some(kept)) })
     }
 
@@ -706,6 +707,85 @@ async fn keys_of_an_earlier_process_are_told_and_so_is_a_store_that_fails() {
         assert!(heard.contains(&expected), "{heard:?}");
         is_in_the_vocabulary(&expected);
     }
+}
+
+#[tokio::test]
+async fn plain_http_is_said_aloud_for_tenants_once() {
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    let clock = TestIssuer::new().clock();
+    let tenants = Tenants::new("http://keycloak:8080/realms/{tenant}", |tenant: Tenant| {
+        let issuer = TestIssuer::named(tenant.issuer()).issuer().danger_allow_http();
+        async move { Ok::<_, std::io::Error>(Some(issuer)) }
+    });
+    let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(clock).build().unwrap();
+    for tenant in ["acme", "other"] {
+        let token = TestIssuer::named(&format!("http://keycloak:8080/realms/{tenant}")).token().sign();
+        assert!(verifier.verify(&token).await.is_err(), "another's keys");
+    }
+    let heard = ear.only("plain http allowed");
+    let expected = [("issuer", "http://keycloak:8080/realms/{tenant}")];
+    assert_eq!(heard, event(Level::WARN, "plain http allowed", &expected));
+}
+
+#[tokio::test]
+async fn callers_cannot_choose_how_often_a_resolvers_failure_is_told_aloud() {
+    let (ear, _guard) = Ear::listen(Level::INFO);
+    let forger = TestIssuer::named("https://forger.test");
+    // Some names are set up wrong, and others are nobody's.
+    let tenants = Tenants::new("https://id.example.com/{tenant}", |tenant: Tenant| {
+        let is_bad = tenant.name().starts_with("bad");
+        let issuer =
+            is_bad.then(|| Issuer::discover(tenant.issuer()).unwrap().key_ttl(Duration::from_secs(2)));
+        async move { Ok::<_, std::io::Error>(issuer) }
+    });
+    let verifier =
+        Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(forger.clock()).build().unwrap();
+    for number in 0..50 {
+        for name in ["bad", "none"] {
+            let token = forger.token().claim("iss", format!("https://id.example.com/{name}{number}")).sign();
+            assert!(verifier.verify(&token).await.is_err());
+        }
+    }
+    let heard = ear.take();
+    let told = |message: &str| heard.iter().filter(|heard| heard.message == message).count();
+    assert_eq!((told("tenant resolver failed"), told("tenant resolver recovered")), (1, 1));
+    assert!(
+        heard
+            .iter()
+            .all(|heard| heard.message == "request refused" || !format!("{heard:?}").contains("bad7"))
+    );
+}
+
+/// Removes an issuer as soon as something is told.
+struct Remover {
+    verifier: Mutex<Option<Verifier>>,
+}
+
+impl Listener for Remover {
+    fn wants(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn hears(&self, event: &Event<'_>) {
+        let ours = event.metadata().target() == "tower_bearer";
+        let verifier = if ours { self.verifier.lock().unwrap().take() } else { None };
+        if let Some(verifier) = verifier {
+            verifier.remove_issuer("https://other.test");
+        }
+    }
+}
+
+#[test]
+fn whoever_listens_may_remove_an_issuer_while_another_is_added() {
+    let (done, waiting) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let verifier = TestIssuer::new().verifier().build().unwrap();
+        let _guard = Listening::start(Remover { verifier: Mutex::new(Some(verifier.clone())) });
+        let issuer = TestIssuer::named("http://keycloak:8080/x").issuer().danger_allow_http();
+        let _ = done.send(verifier.add_issuer(issuer).is_ok());
+    });
+    let added = waiting.recv_timeout(Duration::from_secs(10));
+    assert_eq!(added, Ok(true), "an event was told under a lock");
 }
 
 /// Asks the verifier how it is whenever something is told: a metrics layer might.

@@ -1,6 +1,12 @@
 //! With the memory or without it, every answer is the same: single cases first, then random histories.
 #![cfg(all(feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
@@ -310,9 +316,9 @@ fn sign(dice: &mut Dice, slots: &[Slot], clock: &TestClock) -> String {
     let serving = slot.place.state.lock().unwrap().0.clone();
     let issuer = if dice.roll(6) > 0 { serving.unwrap() } else { dice.of(&slot.incarnations).clone() };
     let now = clock.wall().as_secs();
+    let subject = *dice.of(&["alice", "bob"]);
     let life = *dice.of(&[60u64, 600, 60_000, 60_000]);
-    let token =
-        issuer.token().subject(*dice.of(&["alice", "bob"])).claim("iat", now).claim("exp", now + life);
+    let token = issuer.token().subject(subject).claim("iat", now).claim("exp", now + life);
     let token = match dice.roll(30) {
         0 => token.claim("nbf", now + 300),
         1 => token.audience("another"),

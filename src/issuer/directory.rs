@@ -12,7 +12,7 @@ use crate::{
 };
 use arc_swap::{ArcSwap, Guard};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     ops::Deref,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -31,6 +31,8 @@ pub(crate) struct Directory {
 pub(crate) struct Listed {
     issuers: Vec<Arc<TrustedIssuer>>,
     by_identifier: HashMap<Arc<str>, usize>,
+    /// Identifiers that were removed and not added again: a resolver that knows one must not bring it back.
+    removed: BTreeSet<Arc<str>>,
 }
 
 /// The issuer that one token is held against; it stays what it was for as long as this is held.
@@ -44,7 +46,7 @@ impl Directory {
     pub(crate) fn new(issuers: Vec<Issuer>, terms: Terms) -> Self {
         let issuers = issuers.into_iter().map(|issuer| Arc::new(issuer.trust(&terms))).collect();
         Self {
-            listed: ArcSwap::from_pointee(Listed::of(issuers)),
+            listed: ArcSwap::from_pointee(Listed::of(issuers, BTreeSet::new())),
             changing: Mutex::new(()),
             terms: Arc::new(terms),
             #[cfg(feature = "remote")]
@@ -69,6 +71,12 @@ impl Directory {
         Some(Chosen::Listed(listed, at))
     }
 
+    /// Whether somebody has removed this identifier.
+    #[cfg(feature = "remote")]
+    pub(crate) fn is_removed(&self, iss: &str) -> bool {
+        self.listed.load().removed.contains(iss)
+    }
+
     /// The listed issuers, in the order in which they were named.
     pub(crate) fn issuers(&self) -> Vec<Arc<TrustedIssuer>> {
         self.listed.load().issuers.clone()
@@ -84,9 +92,11 @@ impl Directory {
         faults.extend(issuer.identifiers.iter().filter(taken).map(named_twice));
         faults.extend(repeated(issuer.identifiers.iter()));
         ConfigError::check(faults)?;
+        let mut removed = listed.removed.clone();
+        removed.retain(|identifier| !issuer.identifiers.contains(identifier));
         let mut issuers = listed.issuers.clone();
         issuers.push(Arc::new(issuer.trust_after(&self.terms, None)));
-        self.listed.store(Arc::new(Listed::of(issuers)));
+        self.listed.store(Arc::new(Listed::of(issuers, removed)));
         // Not under the lock: whoever listens may ask us something.
         drop(changing);
         if let Some(issuer) = in_the_open {
@@ -102,7 +112,9 @@ impl Directory {
         let Some(at) = listed.by_identifier.get(identifier) else { return false };
         let others = listed.issuers.iter().enumerate().filter(|(index, _)| index != at);
         let issuers = others.map(|(_, issuer)| Arc::clone(issuer)).collect();
-        self.listed.store(Arc::new(Listed::of(issuers)));
+        let mut removed = listed.removed.clone();
+        removed.extend(listed.issuers.get(*at).into_iter().flat_map(|gone| gone.identifiers.iter().cloned()));
+        self.listed.store(Arc::new(Listed::of(issuers, removed)));
         // Not under the lock: whoever counts may ask us something.
         drop(changing);
         if let Some(gone) = listed.issuers.get(*at) {
@@ -115,7 +127,7 @@ impl Directory {
 
 /// The faults of identifiers that are there twice.
 pub(crate) fn repeated<'a>(identifiers: impl Iterator<Item = &'a Arc<str>>) -> Vec<Fault> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     identifiers.filter(|identifier| !seen.insert(*identifier)).map(named_twice).collect()
 }
 
@@ -124,12 +136,12 @@ fn named_twice(identifier: &Arc<str>) -> Fault {
 }
 
 impl Listed {
-    fn of(issuers: Vec<Arc<TrustedIssuer>>) -> Self {
+    fn of(issuers: Vec<Arc<TrustedIssuer>>, removed: BTreeSet<Arc<str>>) -> Self {
         let each = issuers.iter().enumerate();
         let by_identifier = each
             .flat_map(|(at, issuer)| issuer.identifiers.iter().map(move |name| (Arc::clone(name), at)))
             .collect();
-        Self { issuers, by_identifier }
+        Self { issuers, by_identifier, removed }
     }
 }
 

@@ -3,13 +3,18 @@
 //! `remote` drives it. Nothing here reads a clock, sleeps, locks or talks to anyone, so every rule can be shown on a
 //! turned clock. The rules, with their defaults, are in [`KeyPolicy`].
 
+mod loaded;
 mod policy;
 
 use crate::clock::Now;
 use std::time::Duration;
 
+pub(crate) use loaded::Loaded;
 pub(crate) use policy::KeyPolicy;
-use policy::{DEFAULT_TTL, EXCUSE};
+use {
+    loaded::since,
+    policy::{DEFAULT_TTL, EXCUSE},
+};
 
 /// How long past its time-out a fetch is still awaited.
 const GRACE: Duration = Duration::from_secs(5);
@@ -66,19 +71,6 @@ pub(crate) struct Life {
     waiting: usize,
 }
 
-/// The last set that was fetched and found good.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Loaded {
-    /// When the fetch was begun: the age counts from here.
-    pub(crate) at: Now,
-    /// When it was answered: the cool-down counts from here.
-    answered: Now,
-    pub(crate) ttl: Duration,
-    refresh_after: Duration,
-    /// How old it was when it came: nothing, unless an earlier process had fetched it.
-    head_start: Duration,
-}
-
 /// The one fetch under way.
 #[derive(Debug, Clone, Copy)]
 struct Flight {
@@ -100,27 +92,6 @@ struct Failing {
     started: Now,
     ended: Now,
     back_off: Duration,
-}
-
-impl Loaded {
-    /// The larger of both ages: a wall clock may be set back, a monotonic one may stand still in a suspended machine.
-    pub(crate) fn age(&self, now: Now) -> Duration {
-        since(self.at, now).saturating_add(self.head_start)
-    }
-
-    pub(crate) fn is_fresh(&self, now: Now) -> bool {
-        self.age(now) < self.ttl
-    }
-
-    /// When background refreshes begin.
-    pub(crate) fn wants_refresh(&self, now: Now) -> bool {
-        self.age(now) >= self.refresh_after
-    }
-}
-
-fn since(then: Now, now: Now) -> Duration {
-    let monotonic = now.monotonic.saturating_sub(then.monotonic);
-    monotonic.max(now.wall.saturating_sub(then.wall))
 }
 
 impl Life {

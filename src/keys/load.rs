@@ -194,7 +194,8 @@ pub(super) fn read_kept(config: &RemoteConfig, kept: &KeptKeys) -> Result<(KeySe
     if kept.issuer != *config.issuer {
         return Err(unusable("the kept set is another issuer's"));
     }
-    if kept.place != config.place.name() {
+    let moved = matches!(&config.place, Place::Jwks(url) if *url != kept.jwks_uri);
+    if moved || kept.place != config.place.name() {
         return Err(unusable("the kept set is from another address"));
     }
     check_address(config, &kept.jwks_uri)?;

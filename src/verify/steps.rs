@@ -130,6 +130,9 @@ impl Core {
     ) -> Result<Chosen, Stop> {
         let unknown = || Stop::from(Reason::IssuerUnknown);
         let tenants = self.directory.tenants.as_ref().ok_or_else(unknown)?;
+        if self.directory.is_removed(iss) {
+            return Err(unknown());
+        }
         if let Some(word) = tenants.fresh(iss, now) {
             return word.map(Chosen::Tenant).ok_or_else(unknown);
         }
@@ -192,7 +195,10 @@ impl Core {
             return Some(listed);
         }
         #[cfg(feature = "remote")]
-        return self.directory.tenants.as_ref()?.renewed(iss, _now)?.map(Chosen::Tenant);
+        return match self.directory.is_removed(iss) {
+            true => None,
+            false => self.directory.tenants.as_ref()?.renewed(iss, _now)?.map(Chosen::Tenant),
+        };
         #[cfg(not(feature = "remote"))]
         None
     }

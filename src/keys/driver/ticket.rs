@@ -41,7 +41,8 @@ impl Ticket {
 
     /// How long its holder may wait in all, for this fetch and for those that follow from it.
     pub(crate) fn limit(&self) -> Limit {
-        Limit { sleep: Box::pin(tokio::time::sleep(self.waited.max_wait())), whole: true }
+        let sleep = Box::pin(tokio::time::sleep(self.waited.max_wait()));
+        Limit { sleep, first: (self.flight, Arc::clone(&self.waited)) }
     }
 
     /// Waits for the end of the fetch, however it ends, or for what was kept to be found.
@@ -62,8 +63,8 @@ impl Drop for Ticket {
 /// What is left of a request's patience.
 pub(crate) struct Limit {
     sleep: Pin<Box<Sleep>>,
-    /// Nothing of it is spent.
-    whole: bool,
+    /// The fetch that may have had all of it.
+    first: (u64, Arc<dyn Waited>),
 }
 
 impl Limit {
@@ -71,7 +72,7 @@ impl Limit {
     /// spent on another may be healthy.
     pub(crate) async fn hold(&mut self, ticket: Ticket) -> bool {
         let (flight, waited) = (ticket.flight, Arc::clone(&ticket.waited));
-        let had_all = std::mem::replace(&mut self.whole, false);
+        let had_all = flight == self.first.0 && Arc::ptr_eq(&waited, &self.first.1);
         let mut ended = pin!(ticket.ended());
         let in_time = poll_fn(|cx| match ended.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(true),

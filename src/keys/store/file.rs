@@ -2,12 +2,17 @@ use super::{KeptKeys, KeyStore, StoreError, StoreFuture, kept::MAX_JSON};
 use crate::json;
 use rustix::fs::{AtFlags, Mode, OFlags, fsync, open, openat, renameat, unlinkat};
 use std::{
+    collections::HashMap,
     fmt,
     fs::{DirBuilder, File, Metadata},
     hash::{BuildHasher, RandomState},
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::runtime::Handle;
 
@@ -39,12 +44,13 @@ const MAX_NAME: usize = 200;
 #[derive(Debug, Clone)]
 pub struct FileStore {
     directory: PathBuf,
+    turns: Turns,
 }
 
 impl FileStore {
     /// Keeps sets in that directory. Nothing is opened yet.
     pub fn in_dir(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self { directory: directory.into(), turns: Turns::default() }
     }
 
     fn place(&self, issuer: &str) -> Result<Place, StoreError> {
@@ -82,12 +88,48 @@ impl KeyStore for FileStore {
             true => place,
             false => Err(StoreError::Unusable("of another issuer".into())),
         };
-        let keys = keys.clone();
-        Box::pin(run(place, move |place| place.replace(&keys)))
+        let (keys, (turn, number)) = (keys.clone(), self.turns.take(issuer));
+        Box::pin(run(place, move |place| turn.run(number, || place.replace(&keys))))
     }
 
     fn forget<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, ()> {
-        Box::pin(run(self.place(issuer), Place::remove))
+        let (turn, number) = self.turns.take(issuer);
+        Box::pin(run(self.place(issuer), move |place| turn.run(number, || place.remove())))
+    }
+}
+
+/// Writers of one file in the order in which they were asked: a job that nobody waits for any more runs on, and must not
+/// undo a later one.
+#[derive(Clone, Debug, Default)]
+struct Turns {
+    files: Arc<Mutex<HashMap<String, Arc<Turn>>>>,
+}
+
+/// The last job that was asked for, and the last that has run.
+#[derive(Debug, Default)]
+struct Turn {
+    asked: AtomicU64,
+    done: Mutex<u64>,
+}
+
+impl Turns {
+    fn take(&self, issuer: &str) -> (Arc<Turn>, u64) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Arc::clone(files.entry(issuer.to_owned()).or_default());
+        let number = turn.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        (turn, number)
+    }
+}
+
+impl Turn {
+    /// Nothing, where a later one has run.
+    fn run(&self, number: u64, job: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if number < *done {
+            return Ok(());
+        }
+        *done = number;
+        job()
     }
 }
 
