@@ -66,8 +66,12 @@ impl KeyStore for Memory {
 }
 fn kept(issuer: &TestIssuer) -> KeptKeys {
     let uri = format!("{}/jwks", issuer.identifier());
-    KeptKeys::new(issuer.identifier(), uri, issuer.jwks().to_string().into_bytes(), issuer.clock().wall())
+    let jwks = issuer.jwks().to_string().into_bytes();
+    let mut kept = KeptKeys::new(issuer.identifier(), uri, jwks, issuer.clock().wall());
+    kept.place = format!("{}/.well-known/openid-configuration", issuer.identifier());
+    kept
 }
+
 fn with(issuer: &TestIssuer, store: &Memory) -> Verifier {
     Verifier::builder()
         .issuer(issuer.issuer().key_store(store.clone()))
