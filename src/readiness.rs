@@ -1,6 +1,7 @@
 //! Whether this service can judge tokens, for a load balancer: [`Readiness`], ready-made, and [`Status`] as a response.
 //!
-//! - 200 while tokens of at least one issuer can be judged (stale keys judge, too), otherwise 503.
+//! - 200 while tokens of at least one issuer can be judged (stale keys judge, too), or tenants are found as they come;
+//!   otherwise 503.
 //! - The body names each issuer, the [state](crate::verify::KeyState) of its keys and their age in seconds; no key
 //!   ids and no errors, which are for the operator: [`Verifier::status`] has them. `Cache-Control: no-store`.
 //! - [`Readiness`] begins a fetch where keys are not fresh: a pod that gets no requests until it is ready would never

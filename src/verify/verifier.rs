@@ -185,7 +185,8 @@ impl<T> Verifier<T> {
     ///
     /// The whole issuer goes: of `entra_tenants([…])` every tenant, whichever of them is named here; to end one, remove
     /// the list and add one without it. What its [`Issuer::key_store`] holds stays there, and is used if the issuer is
-    /// added again while it is young enough: delete it yourself where its keys must never come back.
+    /// added again while it is young enough: delete it yourself where its keys must never come back. A tenants' resolver is
+    /// not asked for a removed identifier until it is added again.
     pub fn remove_issuer(&self, identifier: &str) -> bool {
         self.core.directory.remove(identifier)
     }

@@ -60,7 +60,7 @@ use template::Template;
 /// ```
 ///
 /// The table holds ids in lower case, as Entra writes them into `iss`: [`Issuer::entra`](super::Issuer::entra) is the
-/// tenant with the id in lower case, and a resolver that answers with another issuer than it was asked for has failed.
+/// tenant with the id in lower case, and a resolver that answers with another issuer than it was asked for has said no.
 ///
 /// A token's `iss` reaches the resolver only where it has the template's form and nothing else that can be checked
 /// without keys is wrong with the token; what stands before and behind `{tenant}` is compared byte for byte. So not even a

@@ -9,7 +9,7 @@ pub type TenantFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Issuer>, T
 /// `None` is "not one of ours": the token is refused (401), and the answer remembered for a while. An error is "I cannot tell
 /// now": tokens of tenants that are not known yet are answered with 503, known ones go on.
 pub trait TenantResolver: Send + Sync + 'static {
-    /// The issuer of this tenant. One of its identifiers must be [`Tenant::issuer`]; another issuer's is an error.
+    /// The issuer of this tenant. One of its identifiers must be [`Tenant::issuer`]; another issuer's is taken for a no.
     fn resolve(&self, tenant: Tenant) -> TenantFuture<'_>;
 }
 
