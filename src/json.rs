@@ -19,6 +19,18 @@ pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
 
 /// Whether brackets nest at most [`MAX_DEPTH`] deep. Counted on the bytes, before anything is built from them.
 pub(crate) fn is_shallow(json: &[u8]) -> bool {
+    // Most documents have not so many brackets at all, and that is quickly seen.
+    let opens = |byte: u8| (byte | 0x20) == b'{';
+    let opened: usize = json.chunks(255).map(|some| usize::from(count(some, opens))).sum();
+    opened <= MAX_DEPTH || nests_shallowly(json)
+}
+
+/// Of at most 255 bytes, so that the sum of them fits into one.
+fn count(bytes: &[u8], is_one: impl Fn(u8) -> bool) -> u8 {
+    bytes.iter().fold(0, |sum: u8, &byte| sum.wrapping_add(u8::from(is_one(byte))))
+}
+
+fn nests_shallowly(json: &[u8]) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for &byte in json {
         if in_string {
@@ -123,6 +135,13 @@ mod tests {
         assert!(read_object(nest(MAX_DEPTH).as_bytes()).is_ok());
         assert_eq!(read_object(nest(MAX_DEPTH + 1).as_bytes()), Err(ObjectError::TooDeep));
         assert!(read_object(format!(r#"{{"a":"{}\""}}"#, "[".repeat(99)).as_bytes()).is_ok());
+        // Many brackets, none of them deep; also more than one count holds.
+        for many in [40, 255, 256, 1000] {
+            let wide = format!(r#"{{"a":[{}[]]}}"#, "[],".repeat(many));
+            assert!(read_object(wide.as_bytes()).is_ok(), "{many}");
+            let deep = format!(r#"{{"a":[{}{}]}}"#, "[],".repeat(many), nest(MAX_DEPTH));
+            assert_eq!(read_object(deep.as_bytes()), Err(ObjectError::TooDeep), "{many}");
+        }
     }
 
     #[test]

@@ -98,13 +98,17 @@ fn check(token: &[u8]) -> Result<(), Reason> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(Reason::TokenTooLong);
     }
-    let body = token.iter().take_while(|&&byte| is_token68(byte)).count();
-    let padded = token.iter().skip(body).all(|&byte| byte == b'=');
-    if body == 0 || !padded { Err(Reason::IllegalCharacters) } else { Ok(()) }
+    let body = token.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
+    let body = token.get(..body).unwrap_or_default();
+    // Every byte, and no branch in between: that is one the compiler can do sixteen at a time.
+    let legal = body.iter().fold(true, |legal, &byte| legal & is_token68(byte));
+    if body.is_empty() || !legal { Err(Reason::IllegalCharacters) } else { Ok(()) }
 }
 
 fn is_token68(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit_dot_dash_or_slash = byte.wrapping_sub(b'-') < 13;
+    letter | digit_dot_dash_or_slash | (byte == b'_') | (byte == b'~') | (byte == b'+')
 }
 
 /// RFC 9110 section 5.6.2: the characters of a scheme's name.
@@ -115,6 +119,18 @@ fn is_scheme_char(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn token68_has_the_characters_of_rfc_9110_and_no_other() {
+        for byte in 0..=255u8 {
+            let legal = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            assert_eq!(is_token68(byte), legal, "{byte:#x}");
+            assert_eq!(check(&[b'a', byte, b'a']).is_ok(), legal, "{byte:#x}");
+        }
+        for (token, legal) in [("a==", true), ("=", false), ("==", false), ("a=a", false), ("a=b=", false)] {
+            assert_eq!(check(token.as_bytes()).is_ok(), legal, "{token}");
+        }
+    }
 
     fn take(value: &[u8]) -> Result<Option<String>, Reason> {
         let value = HeaderValue::from_bytes(value).unwrap();
