@@ -1,6 +1,7 @@
 use super::Looks;
 use crate::error::{AuthError, AuthErrorKind};
 use std::fmt;
+#[cfg(feature = "remote")]
 use std::time::Duration;
 #[cfg(feature = "remote")]
 use tracing::{Instrument as _, instrument::Instrumented};

@@ -44,6 +44,7 @@ pub(super) struct Memory<T> {
 }
 
 /// A token that verified, and what that rested on.
+#[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "fixed keys are never chosen anew"))]
 pub(super) struct Remembered<T> {
     pub(super) claims: Claims<T>,
     /// Weak: a removed issuer's engine must not live on in here.
