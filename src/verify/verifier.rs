@@ -249,7 +249,9 @@ fn custom_claims<T: DeserializeOwned + 'static>(payload: &[u8], map: &ClaimMap) 
     if let Some(custom) = (&mut all as &mut dyn Any).downcast_mut::<Option<T>>() {
         return custom.take();
     }
-    json::read_typed(payload)
+    // Out of what was read already, so that policies and handlers see one reading of the token. What needs the text itself
+    // (a `RawValue`, say) finds no place there, and is given it.
+    T::deserialize(&**map).ok().or_else(|| json::read_typed(payload))
 }
 
 impl<T> Clone for Verifier<T> {

@@ -51,6 +51,28 @@ async fn claims_malformed_is_no_json_object() {
     }
 }
 
+/// Nobody's top-level members: how one nested twice is read is the issuer's affair, but everybody must read it alike.
+#[tokio::test]
+async fn a_nested_member_named_twice_is_one_and_the_same_to_a_policy_and_to_a_handler() {
+    #[derive(serde::Deserialize)]
+    struct Nested {
+        realm: Realm,
+    }
+    #[derive(serde::Deserialize)]
+    struct Realm {
+        role: String,
+    }
+    let issuer = TestIssuer::new();
+    let verifier = issuer.verifier().claims::<Nested>().build().unwrap();
+    let payload = format!(
+        r#"{{"iss":{ISSUER:?},"aud":{AUDIENCE:?},"exp":{},"realm":{{"role":"guest","role":"admin"}}}}"#,
+        NOW + 300
+    );
+    let claims = verifier.verify(&issuer.token().sign_payload(payload.as_bytes())).await.unwrap();
+    let policy = claims.principal().claim("/realm/role").and_then(|role| role.as_str());
+    assert_eq!(policy, Some(claims.realm.role.as_str()));
+}
+
 #[tokio::test]
 async fn claims_duplicate_member_is_refused_also_by_an_escaped_name() {
     let issuer = TestIssuer::new();
