@@ -11,10 +11,10 @@ use std::{
 };
 use tokio::time::sleep;
 use tower_bearer::{
-    Issuer, Verifier,
+    Verifier,
     clock::Clock as _,
     issuer::{Tenant, Tenants},
-    keys::{Fetch, FetchFuture, FetchRequest, KeptKeys, KeyStore, StoreError, StoreFuture},
+    keys::{KeptKeys, KeyStore, StoreError, StoreFuture},
     testing::{AUDIENCE, TestIssuer},
 };
 
@@ -29,6 +29,7 @@ struct Memory {
     hang_save: Arc<AtomicBool>,
     forgotten: Arc<AtomicUsize>,
 }
+
 impl KeyStore for Memory {
     fn load<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Option<KeptKeys>> {
         let n = self.loads.fetch_add(1, Ordering::SeqCst);
@@ -64,6 +65,7 @@ impl KeyStore for Memory {
         })
     }
 }
+
 fn kept(issuer: &TestIssuer) -> KeptKeys {
     let uri = format!("{}/jwks", issuer.identifier());
     let jwks = issuer.jwks().to_string().into_bytes();
@@ -81,7 +83,7 @@ fn with(issuer: &TestIssuer, store: &Memory) -> Verifier {
         .unwrap()
 }
 
-// A save that times out has failed: what was kept before may have a withdrawn key.
+/// A save that times out has failed: what was kept before may have a withdrawn key.
 #[tokio::test(start_paused = true)]
 async fn a_save_that_times_out_takes_the_older_set_away() {
     let issuer = TestIssuer::new();
@@ -154,7 +156,7 @@ async fn a_store_that_is_slow_once_is_asked_again_while_there_are_no_keys() {
     );
 }
 
-// A question that could not even be begun must not use up the one look into the store.
+/// A question that could not even be begun must not use up the one look into the store.
 #[test]
 fn a_first_request_without_a_runtime_does_not_lose_what_was_kept() {
     let issuer = TestIssuer::new();
@@ -176,7 +178,7 @@ fn a_first_request_without_a_runtime_does_not_lose_what_was_kept() {
     });
 }
 
-// "Calls for one issuer come one after the other from one process": also where a tenant is named anew.
+/// "Calls for one issuer come one after the other from one process": also where a tenant is named anew.
 #[tokio::test(start_paused = true)]
 async fn a_late_save_of_a_tenants_former_engine_does_not_overwrite_a_newer_one() {
     let acme = TestIssuer::named("https://id.example.com/realms/acme");
@@ -207,10 +209,15 @@ async fn a_late_save_of_a_tenants_former_engine_does_not_overwrite_a_newer_one()
     assert!(!document.contains("es256-1"), "the withdrawn key is back in the store");
 }
 
-// A fetch that ends after its issuer was removed must not bring its gauges back.
+/// A fetch that ends after its issuer was removed must not bring its gauges back.
 #[cfg(feature = "metrics")]
 #[tokio::test(start_paused = true)]
 async fn gauges_of_a_removed_issuer_stay_at_nothing() {
+    use tower_bearer::{
+        Issuer,
+        keys::{Fetch, FetchFuture, FetchRequest},
+    };
+
     struct Slow(TestIssuer);
     impl Fetch for Slow {
         fn fetch<'a>(&'a self, request: &'a FetchRequest) -> FetchFuture<'a> {

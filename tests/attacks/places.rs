@@ -24,6 +24,7 @@ impl Drop for Less {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
 impl Fetch for Counting {
     fn fetch<'a>(&'a self, request: &'a FetchRequest) -> FetchFuture<'a> {
         let inner = self.0.transport();
@@ -38,7 +39,7 @@ impl Fetch for Counting {
     }
 }
 
-// A resolver that makes its transport anew (as the docs' one line with `.fetch(..)` or `.key_store(..)` does).
+/// A resolver that makes its transport anew (as the docs' one line with `.fetch(..)` or `.key_store(..)` does).
 #[tokio::test(start_paused = true)]
 async fn renewing_a_tenant_begins_no_second_fetch_beside_the_first_and_loses_none() {
     let acme = TestIssuer::named("https://id.example.com/realms/acme");
@@ -83,7 +84,7 @@ impl KeyStore for Fixed {
     }
 }
 
-// In a process another address begins anew (`keys_of_another_place_are_not_handed_on`); so it must across a restart.
+/// In a process another address begins anew (`keys_of_another_place_are_not_handed_on`); so it must across a restart.
 #[tokio::test]
 async fn a_kept_set_of_another_metadata_address_is_not_believed() {
     let old = TestIssuer::new();

@@ -31,6 +31,7 @@ async fn clients_and_required_claims_hold() {
         assert_ne!(judged(&v, &token.sign()).await, "passes", "{what}");
     }
 }
+
 #[tokio::test]
 async fn strict_and_settings_reach_tenants_in_any_order() {
     let acme = TestIssuer::named("https://id.example.com/realms/acme");
@@ -49,10 +50,12 @@ async fn strict_and_settings_reach_tenants_in_any_order() {
         .unwrap();
     assert_ne!(judged(&v, &acme.token().sign()).await, "passes");
 }
+
 #[test]
 fn cognito_without_audience_lets_no_other_in() {
     let i = TestIssuer::new();
-    let cognito = || Issuer::cognito("eu-west-1", "eu-west-1_aB3dE5fGh", ["abc"]).unwrap();
+    let cognito =
+        || Issuer::cognito("eu-west-1", "eu-west-1_aB3dE5fGh", ["abc"]).unwrap().fetch(i.transport());
     let v = Verifier::builder().issuer(cognito()).build().unwrap();
     assert!(v.add_issuer(i.issuer()).is_err());
     assert!(Verifier::builder().issuer(cognito()).issuer(i.issuer()).build().is_err());

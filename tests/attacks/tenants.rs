@@ -2,7 +2,6 @@
 
 use super::{judged, seconds, settle};
 use std::{
-    collections::BTreeMap,
     io,
     sync::{
         Arc, Mutex,
@@ -14,7 +13,7 @@ use tokio::{task::yield_now, time::sleep};
 use tower_bearer::{
     Issuer, Verifier,
     issuer::{Tenant, Tenants},
-    keys::{Fetch, FetchError, FetchFuture, FetchRequest, Fetched},
+    keys::{Fetch, FetchFuture, FetchRequest},
     testing::{AUDIENCE, TestClock, TestIssuer},
 };
 
@@ -30,6 +29,7 @@ struct Slow {
     delay: Arc<AtomicU64>,
     asked: Arc<AtomicUsize>,
 }
+
 impl Fetch for Slow {
     fn fetch<'a>(&'a self, request: &'a FetchRequest) -> FetchFuture<'a> {
         let inner = self.issuer.transport();
@@ -43,13 +43,14 @@ impl Fetch for Slow {
         })
     }
 }
+
 impl Slow {
     fn new(issuer: &TestIssuer) -> Self {
         Self { issuer: issuer.clone(), delay: Arc::default(), asked: Arc::default() }
     }
 }
 
-// 1. A shorter key_ttl from the resolver must be in force.
+/// A shorter key_ttl from the resolver must be in force.
 #[tokio::test]
 async fn a_shorter_key_ttl_of_a_tenant_is_in_force_once_it_is_named() {
     let clock = TestClock::frozen();
@@ -88,7 +89,7 @@ async fn a_shorter_key_ttl_of_a_tenant_is_in_force_once_it_is_named() {
     );
 }
 
-// 1b. Taking a long key_ttl away again.
+/// Taking a long key_ttl away again.
 #[tokio::test]
 async fn a_long_key_ttl_that_is_taken_away_ends() {
     let clock = TestClock::frozen();
@@ -122,7 +123,7 @@ async fn a_long_key_ttl_that_is_taken_away_ends() {
     );
 }
 
-// 2. `hung for 2 s` must be 2 s of *that* fetch.
+/// `hung for 2 s` must be 2 s of *that* fetch.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_begun_a_moment_ago_does_not_count_as_hung() {
     let clock = TestClock::frozen();
@@ -152,7 +153,7 @@ async fn a_fetch_begun_a_moment_ago_does_not_count_as_hung() {
     assert_ne!(answer, "passes", "judged by a stale set while its first refresh was 100 ms old");
 }
 
-// 3. 256 questions at once, whatever the schedule.
+/// 256 questions at once, whatever the schedule.
 #[tokio::test]
 async fn no_more_than_256_questions_at_once_when_a_burst_arrives_together() {
     let clock = TestClock::frozen();
@@ -178,7 +179,7 @@ async fn no_more_than_256_questions_at_once_when_a_burst_arrives_together() {
     assert!(most.load(Ordering::SeqCst) <= 256, "{} questions at once", most.load(Ordering::SeqCst));
 }
 
-// 3b. Refused names that are remembered: their renewal is bounded as well.
+/// Refused names that are remembered: their renewal is bounded as well.
 #[tokio::test]
 async fn no_more_than_256_questions_at_once_when_refused_names_come_back() {
     let clock = TestClock::frozen();
@@ -219,7 +220,7 @@ async fn no_more_than_256_questions_at_once_when_refused_names_come_back() {
     assert!(most <= 256, "{most} questions at once, asked for by tokens that are expired and for nobody");
 }
 
-// 4. A resolver of one line that trusts everybody.
+/// A resolver of one line that trusts everybody.
 #[tokio::test]
 async fn a_flood_of_invented_names_evicts_no_real_tenant_even_if_the_resolver_trusts_everybody() {
     let clock = TestClock::frozen();
@@ -248,7 +249,7 @@ async fn a_flood_of_invented_names_evicts_no_real_tenant_even_if_the_resolver_tr
     assert!(caused <= 1000, "{caused}");
 }
 
-// 5. An idle service tries before it judges, also with a long back-off configured.
+/// An idle service tries before it judges, also with a long back-off configured.
 #[tokio::test]
 async fn an_idle_service_tries_before_it_judges_whatever_the_longest_back_off() {
     let issuer = TestIssuer::new();
@@ -278,7 +279,7 @@ async fn an_idle_service_tries_before_it_judges_whatever_the_longest_back_off() 
     );
 }
 
-// 6. A forgotten tenant does not come back by a race.
+/// A forgotten tenant does not come back by a race.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_that_is_forgotten_stays_forgotten() {
     let acme = TestIssuer::named(&name("acme"));
@@ -325,7 +326,7 @@ async fn a_tenant_that_is_forgotten_stays_forgotten() {
     }
 }
 
-// 7. With few tenants allowed, a flood does not keep a real one from ever being found.
+/// With few tenants allowed, a flood does not keep a real one from ever being found.
 #[tokio::test]
 async fn a_flood_does_not_keep_a_real_tenant_from_being_found() {
     let acme = TestIssuer::named(&name("acme"));
@@ -356,7 +357,6 @@ async fn a_flood_does_not_keep_a_real_tenant_from_being_found() {
     assert_eq!(real.await.unwrap(), "passes", "after {i} names");
 }
 
-// 8. Removed, and a tenant of the same name.
 #[tokio::test]
 async fn a_removed_issuer_is_a_stranger_where_tenants_have_the_same_form() {
     let acme = TestIssuer::named(&name("acme"));
@@ -377,7 +377,7 @@ async fn a_removed_issuer_is_a_stranger_where_tenants_have_the_same_form() {
     assert_eq!(judged(&verifier, &acme.token().sign()).await, "issuer_unknown");
 }
 
-// 9. Readiness.
+/// An outage of one issuer is no outage of the tenants.
 #[tokio::test]
 async fn a_service_whose_tenants_can_be_judged_gets_ready_though_its_listed_issuer_is_down() {
     let acme = TestIssuer::named(&name("acme"));
@@ -408,7 +408,7 @@ fn a_verifier_that_trusts_nobody_is_not_ready() {
     assert!(!verifier.status().is_ready());
 }
 
-// 10. The verifier inside of the resolver and of the transport.
+/// The verifier inside of the resolver and of the transport.
 #[tokio::test(start_paused = true)]
 async fn a_resolver_that_calls_the_verifier_wedges_nothing() {
     let acme = TestIssuer::named(&name("acme"));
@@ -434,7 +434,6 @@ async fn a_resolver_that_calls_the_verifier_wedges_nothing() {
     tokio::time::timeout(seconds(60), judged(&verifier, &token)).await.expect("it came back");
 }
 
-// 11. Resolver panics and hangs; heals.
 #[tokio::test(start_paused = true)]
 async fn a_resolver_that_panics_or_hangs_heals() {
     let acme = TestIssuer::named(&name("acme"));
@@ -463,7 +462,3 @@ async fn a_resolver_that_panics_or_hangs_heals() {
     mood.store(3, Ordering::SeqCst);
     assert_eq!(judged(&verifier, &acme.token().sign()).await, "passes");
 }
-
-// 12. Unused helper types keep the compiler quiet.
-#[allow(dead_code)]
-type Unused = (BTreeMap<u8, u8>, Fetched, FetchError);
