@@ -17,29 +17,34 @@ pub struct Row {
 
 /// The rows of a table that was measured.
 pub fn rows(table: &Table, samples: &[Vec<f64>], allocations: &BTreeMap<String, f64>) -> Vec<Row> {
-    let place = |name: &str| {
-        table.cases.iter().position(|case| case.name == name).unwrap_or_else(|| panic!("no case {name}"))
+    // With as many tokens, where there is one: a processor's caches serve both alike.
+    let place = |name: &str, tokens: u64| {
+        let named = || table.cases.iter().enumerate().filter(|(_, case)| case.name == name);
+        let found = named().find(|(_, case)| case.tokens == tokens).or_else(|| named().next());
+        found.unwrap_or_else(|| panic!("no case {name}")).0
     };
     let row = |(index, case): (usize, &Case)| {
         let own = &samples[index];
         let time = Spread::of(own.iter().copied());
         let median = |place: usize| Spread::of(samples[place].iter().copied()).median;
-        let (over_bare, ratio) = match table.floor {
-            Floor::None => (None, None),
-            Floor::Case(name) => {
-                let floor = place(case.floor.unwrap_or(name));
-                let each = Spread::of(own.iter().zip(&samples[floor]).map(|(own, floor)| own / floor));
-                let ratio = Spread { median: time.median / median(floor), ..each };
-                (Some(time.median - median(floor)), Some(ratio).filter(|_| index != floor))
-            }
-            Floor::Added { bare, unit } => {
-                let (bare, unit) = (place(bare), place(unit));
+        let against = |floor: usize| {
+            let each = Spread::of(own.iter().zip(&samples[floor]).map(|(own, floor)| own / floor));
+            let ratio = Spread { median: time.median / median(floor), ..each };
+            (Some(time.median - median(floor)), Some(ratio).filter(|_| index != floor))
+        };
+        let first = || table.cases.iter().position(|other| other.family == case.family);
+        let (over_bare, ratio) = match (table.floor, case.floor) {
+            (Floor::Added { bare, unit }, _) => {
+                let (bare, unit) = (place(bare, case.tokens), place(unit, case.tokens));
                 let added = median(unit) - median(bare);
                 // Within one round the unit is too small beside what else happens; its median is not.
                 let each = Spread::of(own.iter().zip(&samples[bare]).map(|(own, bare)| (own - bare) / added));
                 let ratio = Spread { median: (time.median - median(bare)) / added, ..each };
                 (Some(time.median - median(bare)), Some(ratio).filter(|_| index != bare && index != unit))
             }
+            (_, Some(name)) | (Floor::Case(name), None) => against(place(name, case.tokens)),
+            (Floor::First, None) => first().map(against).unwrap_or_default(),
+            (Floor::Paired, None) => (None, None),
         };
         let allocations = allocations.get(&case.id()).copied();
         Row {
@@ -78,12 +83,12 @@ pub fn write(bench: &str, table: &Table, rows: &[Row], rounds: usize) {
             put("allocations", json!(rounded(count, 100.0)));
         }
         let name = match table.floor {
-            Floor::None => None,
-            Floor::Case("bare_signature") => Some("ratio_to_signature"),
-            Floor::Case(_) => Some("ratio_to_first"),
-            Floor::Added { .. } => Some("ratio_to_two_empty_layers"),
+            Floor::Case(_) => "ratio_to_signature",
+            Floor::Added { .. } => "ratio_to_two_empty_layers",
+            Floor::First => "ratio_to_smallest",
+            Floor::Paired => "ratio_to_one_thread",
         };
-        if let (Some(name), Some(ratio)) = (name, row.ratio) {
+        if let Some(ratio) = row.ratio {
             put(name, json!(rounded(ratio.median, 1000.0)));
             put("ratio_p10", json!(rounded(ratio.p10, 1000.0)));
             put("ratio_p90", json!(rounded(ratio.p90, 1000.0)));

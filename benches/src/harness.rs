@@ -18,6 +18,8 @@ pub struct Case {
     pub tokens: u64,
     /// What this one is held against, where it is not what the table says.
     pub floor: Option<&'static str>,
+    /// Cases of one family are held against its first.
+    pub family: String,
     run: Box<dyn FnMut(u64)>,
 }
 
@@ -28,12 +30,18 @@ impl Case {
 
     /// A case that does its iterations itself, on several threads for instance.
     pub fn bulk(name: &str, alg: &'static str, tokens: u64, run: impl FnMut(u64) + 'static) -> Self {
-        Self { name: name.into(), alg, tokens, floor: None, run: Box::new(run) }
+        Self { name: name.into(), alg, tokens, floor: None, family: name.into(), run: Box::new(run) }
     }
 
     /// Held against this case instead of the table's.
     pub fn against(mut self, floor: &'static str) -> Self {
         self.floor = Some(floor);
+        self
+    }
+
+    /// One of several that differ in size.
+    pub fn family(mut self, family: &str) -> Self {
+        self.family = family.into();
         self
     }
 
@@ -69,8 +77,10 @@ impl Case {
 /// What the others are held against.
 #[derive(Clone, Copy)]
 pub enum Floor {
-    /// Nothing.
-    None,
+    /// Only what a case names itself.
+    Paired,
+    /// The first case of each family.
+    First,
     /// This case's time is the unit.
     Case(&'static str),
     /// What `unit` takes more than `bare` is the unit of what a case takes more than `bare`.

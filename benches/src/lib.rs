@@ -4,10 +4,15 @@
 //! `time` takes the time, and writes both down.
 
 pub mod figures;
+pub mod growth;
 pub mod harness;
+pub mod http;
 pub mod keys;
 pub mod ours;
 pub mod report;
+pub mod rivals;
+pub mod router;
+pub mod threads;
 pub mod tokens;
 pub mod verify;
 pub mod wait;
@@ -18,7 +23,8 @@ use harness::Table;
 pub type Make = Box<dyn Fn() -> Table>;
 
 /// The benches by name.
-pub const BENCHES: &[(&str, fn() -> Vec<Make>)] = &[("verify", verify::tables)];
+pub const BENCHES: &[(&str, fn() -> Vec<Make>)] =
+    &[("verify", verify::tables), ("router", router::tables), ("growth", growth::tables)];
 
 /// What was asked for: the names of benches, and how many rounds.
 pub struct Asked {

@@ -30,7 +30,8 @@ pub fn print(table: &Table, rows: &[Row]) {
         );
     }
     match table.floor {
-        Floor::None => {}
+        Floor::Paired => println!("×: one thread's time for a request is 1; the throughput of two is 1 ÷ ×"),
+        Floor::First => println!("×: the smallest one's time is 1"),
         Floor::Case(name) => println!("×: {name}'s time is 1"),
         Floor::Added { bare, unit } => println!("×: what {unit} takes more than {bare} is 1"),
     }

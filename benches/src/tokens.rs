@@ -90,7 +90,8 @@ impl Mint {
     }
 }
 
-/// Tokens that take turns.
+/// Things that take turns, in an order in which none follows its neighbour in memory.
+#[derive(Clone)]
 pub struct Ring<T> {
     items: Vec<T>,
     next: usize,
@@ -103,7 +104,21 @@ impl<T> Ring<T> {
 
     pub fn turn(&mut self) -> &T {
         let index = self.next;
-        self.next = if index + 1 == self.items.len() { 0 } else { index + 1 };
+        self.next = (index + STRIDE) % self.items.len();
         &self.items[index]
     }
+
+    #[allow(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub fn skip_half(&mut self) {
+        for _ in 0..self.items.len() / 2 {
+            self.turn();
+        }
+    }
 }
+
+/// A prime that divides no size in use, so that each item has its turn before any has its second.
+const STRIDE: usize = 7919;
