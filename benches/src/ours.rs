@@ -1,6 +1,10 @@
 //! Verifiers and issuers of this crate.
 
-use crate::tokens::{AUDIENCE, Mint};
+use crate::{
+    tokens::{AUDIENCE, Mint},
+    wait,
+};
+use serde::de::DeserializeOwned;
 use std::{
     future,
     sync::{LazyLock, OnceLock},
@@ -36,6 +40,19 @@ pub fn trusting(issuer: Issuer) -> VerifierBuilder {
 /// Has fetched its keys.
 pub fn warm<T>(verifier: Verifier<T>) -> Verifier<T> {
     assert!(RUNTIME.block_on(verifier.warm_up()).is_ready(), "keys in process are there at once");
+    verifier
+}
+
+/// Fills the default memory with tokens that do not come again: from here on each one that is kept evicts another one.
+pub fn full<T>(mint: &Mint, verifier: Verifier<T>) -> Verifier<T>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    for number in 0..4_000 {
+        wait::now(verifier.verify(&mint.token((1 << 24) + number))).expect("a good token");
+    }
+    let memory = verifier.status().memory.expect("a memory");
+    assert!(memory.tokens < 4_000, "it is not full");
     verifier
 }
 

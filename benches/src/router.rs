@@ -64,7 +64,7 @@ fn floors(alg: &'static str, pool: &[String]) -> Vec<Case> {
 fn first_sight(mint: &Mint, pool: &[String]) -> Vec<Case> {
     let forgetful = || verifier(mint, |builder| builder.without_memory());
     let alg = mint.signer.alg;
-    let fresh = verifier(mint, |builder| builder);
+    let fresh = ours::full(mint, verifier(mint, |builder| builder));
     let guard = ours::NeverHit(fresh.clone());
     let mut caller = Caller::new(guarded(fresh, three_terms()), pool);
     vec![

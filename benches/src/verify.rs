@@ -34,7 +34,7 @@ fn table(alg: &'static str) -> Table {
         decode(&mint, &token),
         one("first_sight", alg, &token, fixed().without_memory().build().expect("a verifier")),
         many("first_sight_many", alg, &pool, fixed().without_memory().build().expect("a verifier")),
-        many("first_sight_memory_on", alg, &pool, fixed().build().expect("a verifier")),
+        many("first_sight_memory_on", alg, &pool, ours::full(&mint, fixed().build().expect("a verifier"))),
         one("remembered", alg, &token, fixed().build().expect("a verifier")),
         one("remembered_remote_keys", alg, &token, remote),
         one(
