@@ -3,7 +3,8 @@
 //! 1. A case's round is a fixed number of iterations, found once so that it takes about as long as the table says.
 //! 2. In each round of a table every case has its turn, one after the other, and the first one moves on by one: what the
 //!    machine does meanwhile, it does to all of them alike.
-//! 3. Ratios are those of medians; their spread is that of the ratios within single rounds.
+//! 3. A table is made several times, and its rounds are shared among those.
+//! 4. Ratios are those of medians; their spread is that of the ratios within single rounds.
 
 use std::time::{Duration, Instant};
 
@@ -93,15 +94,35 @@ pub struct Table {
     pub cases: Vec<Case>,
     pub floor: Floor,
     pub round: Duration,
+    /// What a reader should know beside the figures.
+    pub notes: Vec<String>,
+}
+
+/// How often a table is made anew: other keys, other tokens, other places in memory. A single one may lie badly in the
+/// processor's caches for as long as it lives.
+const TABLES: usize = 3;
+
+/// Makes the table several times, and measures each as many rounds as make `rounds` together. The table is the last one.
+pub fn measure(make: &dyn Fn() -> Table, rounds: usize) -> (Table, Vec<Vec<f64>>) {
+    let share = |done| (rounds + TABLES - 1 - done) / TABLES;
+    let mut table = make();
+    let mut samples = table.measure(share(0));
+    for done in 1..TABLES {
+        drop(table);
+        table = make();
+        let more = table.measure(share(done));
+        samples.iter_mut().zip(more).for_each(|(samples, more)| samples.extend(more));
+    }
+    (table, samples)
 }
 
 impl Table {
     pub fn new(title: impl Into<String>, floor: Floor, cases: Vec<Case>) -> Self {
-        Self { title: title.into(), cases, floor, round: ROUND }
+        Self { title: title.into(), cases, floor, round: ROUND, notes: Vec::new() }
     }
 
     /// Nanoseconds for one iteration, for each case, in each round.
-    pub fn measure(&mut self, rounds: usize) -> Vec<Vec<f64>> {
+    fn measure(&mut self, rounds: usize) -> Vec<Vec<f64>> {
         let times: Vec<u64> = self.cases.iter_mut().map(|case| case.calibrate(self.round)).collect();
         let mut samples = vec![Vec::with_capacity(rounds); self.cases.len()];
         for round in 0..rounds {

@@ -22,13 +22,15 @@ use harness::Table;
 /// Makes a table when its turn has come: pools of tokens take seconds to sign.
 pub type Make = Box<dyn Fn() -> Table>;
 
-/// The benches by name.
-pub const BENCHES: &[(&str, fn() -> Vec<Make>)] =
+/// A bench's name, and its tables.
+pub type Bench = (&'static str, fn() -> Vec<Make>);
+
+pub const BENCHES: &[Bench] =
     &[("verify", verify::tables), ("router", router::tables), ("growth", growth::tables)];
 
 /// What was asked for: the names of benches, and how many rounds.
 pub struct Asked {
-    pub benches: Vec<(&'static str, fn() -> Vec<Make>)>,
+    pub benches: Vec<Bench>,
     pub rounds: usize,
 }
 

@@ -35,6 +35,7 @@ pub fn print(table: &Table, rows: &[Row]) {
         Floor::Case(name) => println!("×: {name}'s time is 1"),
         Floor::Added { bare, unit } => println!("×: what {unit} takes more than {bare} is 1"),
     }
+    table.notes.iter().for_each(|note| println!("{note}"));
 }
 
 /// One-minute load of the machine, where the system tells it: whoever reads figures wants to know.

@@ -1,6 +1,6 @@
 //! Takes the time: `time [BENCH|all] [--rounds N]`.
 
-use tower_bearer_benches::{Asked, figures, ours, report};
+use tower_bearer_benches::{Asked, figures, harness, ours, report};
 
 fn main() {
     let asked = Asked::of(std::env::args().skip(1));
@@ -10,8 +10,7 @@ fn main() {
         figures::begin(bench);
         println!("== {bench}, {} rounds; load {}", asked.rounds, report::load());
         for table in tables() {
-            let mut table = table();
-            let samples = table.measure(asked.rounds);
+            let (table, samples) = harness::measure(&*table, asked.rounds);
             let rows = figures::rows(&table, &samples, &allocations);
             figures::write(bench, &table, &rows, asked.rounds);
             report::print(&table, &rows);
