@@ -1,0 +1,58 @@
+//! Other crates on the same token: one route, guarded as each crate's own documentation shows it, keys given before the
+//! first request, claims typed where the crate can.
+
+mod aliri;
+mod axum_jwt_auth;
+mod huskarl;
+mod oauth_resource_server;
+mod tower_oauth2;
+
+use crate::tokens::Mint;
+use axum::Router;
+
+/// One of them, ready to be called at `/orders`.
+pub struct Rival {
+    pub name: &'static str,
+    /// How it was set up, where that says something about its figures.
+    pub how: &'static str,
+    pub app: Router,
+}
+
+/// All of them, for this mint's tokens.
+pub fn all(mint: &Mint) -> Vec<Rival> {
+    vec![
+        Rival {
+            name: "aliri_tower",
+            how: "ring; JWT layer and a scope layer of two scopes; claims as an extension",
+            app: aliri::app(mint),
+        },
+        Rival {
+            name: "axum-jwt-auth",
+            how: "jsonwebtoken 10 on AWS-LC, local keys; an extractor, no scopes",
+            app: axum_jwt_auth::app(mint),
+        },
+        Rival {
+            name: "huskarl-axum",
+            how: "its default platform, RustCrypto; scope layer of two scopes; claims by its extractor",
+            app: huskarl::app(mint),
+        },
+        Rival {
+            name: "oauth-resource-server",
+            how: "jsonwebtoken 9 on ring; layer that requires two scopes; its own token type, untyped claims",
+            app: oauth_resource_server::app(mint),
+        },
+        Rival {
+            name: "tower-oauth2-resource-server",
+            how: "jsonwebtoken 11 on AWS-LC, static keys; layer, claims as an extension, no scopes",
+            app: tower_oauth2::app(mint),
+        },
+    ]
+}
+
+/// The release that is measured, from the lock file.
+pub fn version(name: &str) -> &'static str {
+    let lock = include_str!("../../Cargo.lock");
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{name}\""));
+    let version = lines.nth(1).and_then(|line| line.strip_prefix("version = \""));
+    version.map(|version| version.trim_end_matches('"')).unwrap_or("unknown")
+}
