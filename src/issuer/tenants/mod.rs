@@ -150,8 +150,8 @@ impl Tenants {
         self
     }
 
-    /// How many tenants are kept with their keys, the busiest ones first; 1 to 1 000 000. As many refused names are remembered
-    /// beside them. Default: 10 000.
+    /// How many tenants are kept with their keys, those that were seen last; 1 to 1 000 000. As many names that were refused,
+    /// or of whom no token has verified, are remembered beside them. Default: 10 000.
     #[must_use]
     pub fn max_tenants(mut self, most: u64) -> Self {
         if most == 0 || most > 1_000_000 {
