@@ -81,7 +81,7 @@ impl<T, B> Service<Request<B>> for Readiness<T> {
     }
 
     fn call(&mut self, _: Request<B>) -> Self::Future {
-        let status = self.verifier.status();
+        let status = self.verifier.status_of_listed();
         #[cfg(feature = "remote")]
         self.verifier.kick();
         ready(Ok(status.into_response()))

@@ -41,6 +41,18 @@ impl Fault {
         Self { setting: setting.into(), sentence: sentence.into() }
     }
 
+    /// The fault of a value that is not within its bounds, both of them included.
+    #[cfg(feature = "remote")]
+    pub(crate) fn unless_within<T: PartialOrd + fmt::Debug>(
+        setting: &'static str,
+        value: T,
+        least: T,
+        most: T,
+    ) -> Option<Self> {
+        let is_within = (&least..=&most).contains(&&value);
+        (!is_within).then(|| Self::new(setting, format!("{value:?} is not within {least:?} to {most:?}")))
+    }
+
     /// The setting at fault: an environment variable, a builder method, or a file.
     pub fn setting(&self) -> &str {
         &self.setting

@@ -27,7 +27,6 @@ pub(crate) struct Directory {
     pub(crate) tenants: Option<TenantDirectory>,
 }
 
-#[derive(Default)]
 pub(crate) struct Listed {
     issuers: Vec<Arc<TrustedIssuer>>,
     by_identifier: HashMap<Arc<str>, usize>,

@@ -4,7 +4,7 @@ use crate::{
     keys::{Fetch, KeyStore, driver::Gate, life::KeyPolicy, load::Limits},
 };
 use http::Uri;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// How a remote set is fetched.
 #[derive(Clone, Default)]
@@ -122,10 +122,7 @@ impl Issuer {
     /// When a busy service refreshes in the background, as a part of the time to live, moved by ±10 % so that a fleet does not
     /// fetch together; 0.1 to 0.9. Default: 0.8.
     pub fn key_refresh_at(mut self, part: f64) -> Self {
-        self.needs_fetching("key_refresh_at");
-        if !(0.1..=0.9).contains(&part) {
-            self.faults.push(Fault::new("key_refresh_at", format!("{part} is not within 0.1 to 0.9")));
-        }
+        self.check_range("key_refresh_at", part, 0.1, 0.9);
         self.remote.policy.refresh_at = part;
         self
     }
@@ -153,45 +150,34 @@ impl Issuer {
     /// How many requests may wait for this issuer's keys at once; the rest is answered without them. 1 to 65 536.
     /// Default: 256.
     pub fn max_waiting(mut self, requests: usize) -> Self {
-        self.check_count("max_waiting", requests, 1, 65_536);
+        self.check_range("max_waiting", requests, 1, 65_536);
         self.remote.policy.max_waiting = requests;
         self
     }
 
     /// The largest document that is taken, metadata or key set, in bytes after decompression; 1024 to 262 144. Default: 256 KiB.
     pub fn max_document_bytes(mut self, bytes: usize) -> Self {
-        self.check_count("max_document_bytes", bytes, 1024, Limits::default().bytes);
+        self.check_range("max_document_bytes", bytes, 1024, Limits::default().bytes);
         self.remote.limits.bytes = bytes;
         self
     }
 
     /// The most keys that a set may have, skipped ones included; 1 to 100. Default: 100.
     pub fn max_keys(mut self, keys: usize) -> Self {
-        self.check_count("max_keys", keys, 1, Limits::default().keys);
+        self.check_range("max_keys", keys, 1, Limits::default().keys);
         self.remote.limits.keys = keys;
         self
     }
 
-    fn check_count(&mut self, setting: &'static str, value: usize, least: usize, most: usize) {
+    fn check_range<T: PartialOrd + fmt::Debug>(
+        &mut self,
+        setting: &'static str,
+        value: T,
+        least: T,
+        most: T,
+    ) {
         self.needs_fetching(setting);
-        if value < least || value > most {
-            self.faults.push(Fault::new(setting, format!("{value} is not within {least} to {most}")));
-        }
-    }
-
-    /// A setting that would do nothing is a fault: somebody believes that it does.
-    fn needs_fetching(&mut self, setting: &'static str) {
-        if matches!(self.source, KeySource::Fixed(_)) {
-            self.faults.push(Fault::new(setting, "these keys are fixed: nothing is fetched"));
-        }
-    }
-
-    fn check_range(&mut self, setting: &'static str, value: Duration, least: Duration, most: Duration) {
-        self.needs_fetching(setting);
-        if value < least || value > most {
-            let sentence = format!("{value:?} is not within {least:?} to {most:?}");
-            self.faults.push(Fault::new(setting, sentence));
-        }
+        self.faults.extend(Fault::unless_within(setting, value, least, most));
     }
 }
 

@@ -176,11 +176,16 @@ impl Issuer {
     /// Allows plain `http` off loopback, for a cluster's `http://keycloak:8080`. Said aloud at start (WARN). Default:
     /// `https` only, but for loopback addresses.
     pub fn danger_allow_http(mut self) -> Self {
-        if matches!(self.source, KeySource::Fixed(_)) {
-            self.faults.push(Fault::new("danger_allow_http", "these keys are fixed: nothing is fetched"));
-        }
+        self.needs_fetching("danger_allow_http");
         self.allow_http = true;
         self
+    }
+
+    /// A setting that would do nothing is a fault: somebody believes that it does.
+    pub(super) fn needs_fetching(&mut self, setting: &'static str) {
+        if matches!(self.source, KeySource::Fixed(_)) {
+            self.faults.push(Fault::new(setting, "these keys are fixed: nothing is fetched"));
+        }
     }
 }
 

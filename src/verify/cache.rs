@@ -40,7 +40,7 @@ pub(super) struct Memory<T> {
     /// Each token weighs at least this, so that the bound in bytes is one in tokens, too.
     least: u64,
     hits: AtomicU64,
-    lookups: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// A token that verified, and what that rested on.
@@ -83,7 +83,7 @@ impl<T> Memory<T> {
             cache: Cache::with(tokens, room.bytes, Weigh, RandomState::new(), Default::default()),
             least: room.bytes.div_ceil(room.tokens.max(1)),
             hits: AtomicU64::new(0),
-            lookups: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
         }
     }
 
@@ -93,8 +93,8 @@ impl<T> Memory<T> {
 
     /// A request has looked, and was answered or not.
     pub(super) fn count(&self, hit: bool) {
-        self.lookups.fetch_add(1, Ordering::Relaxed);
-        self.hits.fetch_add(u64::from(hit), Ordering::Relaxed);
+        let counter = if hit { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn forget(&self, token: &BearerToken) {
@@ -118,11 +118,12 @@ impl<T> Memory<T> {
     }
 
     pub(super) fn look(&self) -> MemoryStatus {
+        let hits = self.hits.load(Ordering::Relaxed);
         MemoryStatus {
             tokens: self.cache.len() as u64,
             bytes: self.cache.weight(),
-            hits: self.hits.load(Ordering::Relaxed),
-            lookups: self.lookups.load(Ordering::Relaxed),
+            hits,
+            lookups: hits + self.misses.load(Ordering::Relaxed),
         }
     }
 }

@@ -86,25 +86,32 @@ impl Status {
         self.finds_tenants || self.issuers.iter().any(IssuerStatus::is_usable)
     }
 
+    /// Everything, tenants included.
     pub(crate) fn of(directory: &Directory, memory: Option<MemoryStatus>) -> Self {
+        #[cfg(feature = "remote")]
+        let tenants = directory.tenants.as_ref().map(|tenants| all(&tenants.issuers())).unwrap_or_default();
+        #[cfg(not(feature = "remote"))]
+        let tenants = Vec::new();
+        Self { tenants, ..Self::of_listed(directory, memory) }
+    }
+
+    /// All but the tenants, of whom there may be thousands.
+    pub(crate) fn of_listed(directory: &Directory, memory: Option<MemoryStatus>) -> Self {
         if let Some(memory) = &memory {
             observe::memory(memory.tokens, memory.bytes);
         }
-        let of = |issuers: Vec<Arc<TrustedIssuer>>| {
-            issuers.iter().map(|issuer| IssuerStatus::of(issuer)).collect()
-        };
-        #[cfg(feature = "remote")]
-        let tenants = directory.tenants.as_ref().map(|tenants| of(tenants.issuers())).unwrap_or_default();
-        #[cfg(not(feature = "remote"))]
-        let tenants = Vec::new();
         let listed = directory.issuers();
         listed.iter().for_each(|issuer| tell_fixed(issuer));
         #[cfg(feature = "remote")]
         let finds_tenants = directory.tenants.is_some();
         #[cfg(not(feature = "remote"))]
         let finds_tenants = false;
-        Self { issuers: of(listed), tenants, memory, finds_tenants }
+        Self { issuers: all(&listed), tenants: Vec::new(), memory, finds_tenants }
     }
+}
+
+fn all(issuers: &[Arc<TrustedIssuer>]) -> Vec<IssuerStatus> {
+    issuers.iter().map(|issuer| IssuerStatus::of(issuer)).collect()
 }
 
 impl IssuerStatus {

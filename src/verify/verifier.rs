@@ -1,5 +1,5 @@
 use super::{
-    Status, VerifierBuilder,
+    MemoryStatus, Status, VerifierBuilder,
     cache::{Learnt, Memory, Room},
     looks, rules,
     steps::{Case, Core, Parts, Patience, Stop},
@@ -164,7 +164,17 @@ impl<T> Verifier<T> {
 
     /// What is known of each issuer's keys; nothing is fetched.
     pub fn status(&self) -> Status {
-        Status::of(&self.core.directory, self.memory.as_ref().map(|memory| memory.look()))
+        Status::of(&self.core.directory, self.memory_status())
+    }
+
+    /// The same without the tenants: whether this service is ready does not hang on any of them.
+    #[cfg(feature = "axum")]
+    pub(crate) fn status_of_listed(&self) -> Status {
+        Status::of_listed(&self.core.directory, self.memory_status())
+    }
+
+    fn memory_status(&self) -> Option<MemoryStatus> {
+        self.memory.as_ref().map(|memory| memory.look())
     }
 
     /// Trusts one more issuer from now on; clones of this verifier, and layers around it, do so too. Its keys are fetched

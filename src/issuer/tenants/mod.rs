@@ -154,18 +154,13 @@ impl Tenants {
     /// or of whom no token has verified, are remembered beside them. Default: 10 000.
     #[must_use]
     pub fn max_tenants(mut self, most: u64) -> Self {
-        if most == 0 || most > 1_000_000 {
-            self.faults
-                .push(Fault::new("tenants: max_tenants", format!("{most} is not within 1 to 1000000")));
-        }
+        self.check("tenants: max_tenants", most, 1, 1_000_000);
         self.max_tenants = most;
         self
     }
 
-    fn check(&mut self, setting: &'static str, value: Duration, least: Duration, most: Duration) {
-        if value < least || value > most {
-            self.faults.push(Fault::new(setting, format!("{value:?} is not within {least:?} to {most:?}")));
-        }
+    fn check<T: PartialOrd + fmt::Debug>(&mut self, setting: &'static str, value: T, least: T, most: T) {
+        self.faults.extend(Fault::unless_within(setting, value, least, most));
     }
 
     /// The tenant that this identifier is of, if it can be one's.

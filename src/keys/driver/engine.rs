@@ -44,6 +44,7 @@ struct Engine<S: Source> {
     task: Option<AbortHandle>,
     memo: S::Memo,
     last_error: Option<FetchError>,
+    /// What an earlier process left has been asked for, and the answer was definite.
     recalled: bool,
 }
 
@@ -79,8 +80,7 @@ impl<S: Source> Driver<S> {
         snapshot: Option<Arc<Snapshot<S::Value>>>,
         memo: S::Memo,
     ) -> Self {
-        let recalled = snapshot.is_some();
-        let engine = Engine { life, task: None, memo, last_error: None, recalled };
+        let engine = Engine { life, task: None, memo, last_error: None, recalled: false };
         let shared = Shared {
             source: Arc::new(source),
             clock,
