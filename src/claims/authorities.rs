@@ -1,5 +1,6 @@
 use super::ClaimPath;
-use serde_json::{Map, Value};
+use crate::json::{Document, Item, Span};
+use std::ops::Range;
 
 /// What a token can say of a caller's rights; each kind is read from claims of the issuer's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,98 +112,119 @@ impl AuthorityMapping {
         }
     }
 
-    pub(crate) fn read(&self, claims: &Map<String, Value>) -> Authorities {
-        let read = |paths: &Option<Vec<Place>>, spaced| {
-            read_all(paths.as_deref().unwrap_or_default(), claims, spaced)
+    pub(crate) fn read(&self, claims: &Document) -> Authorities {
+        let mut items = Vec::new();
+        let mut read = |places: &Option<Vec<Place>>, spaced| {
+            let start = items.len();
+            let known = read_all(places.as_deref().unwrap_or_default(), claims, spaced, &mut items);
+            // What was read before one claim turned out unreadable is nobody's right.
+            let end = if known.is_some() { items.len() } else { start };
+            items.truncate(end);
+            known.map(|()| start..end)
         };
         Authorities {
             scopes: read(&self.scopes, true),
             roles: read(&self.roles, false),
             permissions: read(&self.permissions, false),
             groups: read(&self.groups, false),
+            items,
         }
     }
 }
 
-/// The caller's rights as read; `None` is "the token does not say", which is not the same as "has none".
-#[derive(Clone, Default)]
+/// The caller's rights as read, by where they stand in the claims; `None` is "the token does not say", which is not the
+/// same as "has none".
 pub(crate) struct Authorities {
-    scopes: Option<Vec<Box<str>>>,
-    roles: Option<Vec<Box<str>>>,
-    permissions: Option<Vec<Box<str>>>,
-    groups: Option<Vec<Box<str>>>,
+    items: Vec<Span>,
+    scopes: Option<Range<usize>>,
+    roles: Option<Range<usize>>,
+    permissions: Option<Range<usize>>,
+    groups: Option<Range<usize>>,
 }
 
 impl Authorities {
-    pub(crate) fn listed(&self, authority: Authority) -> Option<&[Box<str>]> {
-        match authority {
-            Authority::Scopes => self.scopes.as_deref(),
-            Authority::Roles => self.roles.as_deref(),
-            Authority::Permissions => self.permissions.as_deref(),
-            Authority::Groups => self.groups.as_deref(),
-        }
+    /// `claims` are those that these were read from.
+    pub(crate) fn listed<'a>(
+        &'a self,
+        authority: Authority,
+        claims: &'a Document,
+    ) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
+        let range = match authority {
+            Authority::Scopes => &self.scopes,
+            Authority::Roles => &self.roles,
+            Authority::Permissions => &self.permissions,
+            Authority::Groups => &self.groups,
+        };
+        let items = self.items.get(range.clone()?)?;
+        Some(items.iter().map(|item| claims.resolve(*item)))
     }
 }
 
 /// The union of the claims that are there; nothing known if one of them cannot be read or was cut off.
-fn read_all(places: &[Place], claims: &Map<String, Value>, spaced: bool) -> Option<Vec<Box<str>>> {
+fn read_all(places: &[Place], claims: &Document, spaced: bool, into: &mut Vec<Span>) -> Option<()> {
     let mut known = None;
     for Place { path, shape } in places {
         if is_cut_off(claims, path.claim()) || path.is_blocked(claims) {
             return None;
         }
         if let Some(value) = path.find(claims) {
-            let items = match shape {
-                Shape::Values => read_one(value, spaced)?,
-                Shape::Keys => read_keys(value)?,
-            };
-            known.get_or_insert_with(Vec::new).extend(items);
+            match shape {
+                Shape::Values => read_one(value, spaced, into)?,
+                Shape::Keys => read_keys(value, into)?,
+            }
+            known = Some(());
         }
     }
     known
 }
 
-fn read_one(value: &Value, spaced: bool) -> Option<Vec<Box<str>>> {
-    match value {
-        Value::String(list) if spaced => {
-            Some(list.split(' ').filter(|item| !item.is_empty()).map(Into::into).collect())
+fn read_one(value: Item<'_>, spaced: bool, into: &mut Vec<Span>) -> Option<()> {
+    if let Some(text) = value.span() {
+        match spaced {
+            true => into.extend(value.words()),
+            false => into.push(text),
         }
-        Value::String(one) => Some(vec![one.as_str().into()]),
-        Value::Array(items) => items.iter().map(|item| item.as_str().map(Into::into)).collect(),
-        _ => None,
+        return Some(());
     }
+    for item in value.items()? {
+        into.push(item.span()?);
+    }
+    Some(())
 }
 
 /// A name counts for what stands under it: `{"admin": false}` or `{"admin": {}}` would give a role that nobody holds, so
 /// one such member leaves all of them unknown.
-fn read_keys(value: &Value) -> Option<Vec<Box<str>>> {
-    let held = |value: &Value| value.as_object().is_some_and(|under| !under.is_empty());
-    let members = value.as_object()?.iter();
-    members.map(|(name, value)| held(value).then(|| name.as_str().into())).collect()
+fn read_keys(value: Item<'_>, into: &mut Vec<Span>) -> Option<()> {
+    for (name, value) in value.entries()? {
+        let is_held = value.entries().is_some_and(|mut under| under.next().is_some());
+        into.push(name.span().filter(|_| is_held)?);
+    }
+    Some(())
 }
 
 /// A claim that the issuer left out because it lives elsewhere (OpenID Connect Core section 5.6.2; Entra's group
 /// overage is announced so, or by `hasgroups` alone in the implicit flow).
-pub(super) fn is_cut_off(claims: &Map<String, Value>, name: &str) -> bool {
-    if name == "groups" && claims.get("hasgroups").is_some_and(|has| *has != Value::Bool(false)) {
+pub(super) fn is_cut_off(claims: &Document, name: &str) -> bool {
+    if name == "groups" && claims.get("hasgroups").is_some_and(|has| has.as_bool() != Some(false)) {
         return true;
     }
-    match claims.get("_claim_names") {
-        None => false,
-        Some(Value::Object(names)) => names.contains_key(name),
-        // Something was left out, and we cannot read what.
-        Some(_) => true,
-    }
+    // Where it is no object, something was left out, and we cannot read what.
+    claims.get("_claim_names").is_some_and(|names| names.entries().is_none() || names.member(name).is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn read(claims: Value, authority: Authority) -> Option<Vec<Box<str>>> {
-        let authorities = AuthorityMapping::standard().read(claims.as_object().unwrap());
-        authorities.listed(authority).map(<[_]>::to_vec)
+        read_by(&AuthorityMapping::standard(), claims, authority)
+    }
+
+    fn read_by(mapping: &AuthorityMapping, claims: Value, authority: Authority) -> Option<Vec<Box<str>>> {
+        let claims = Document::of(&claims);
+        let authorities = mapping.read(&claims);
+        authorities.listed(authority, &claims).map(|items| items.map(Into::into).collect())
     }
 
     fn list(items: &[&str]) -> Option<Vec<Box<str>>> {
@@ -249,10 +271,7 @@ mod tests {
     fn a_way_that_is_blocked_leaves_nothing_known() {
         let mut mapping = AuthorityMapping::default();
         assert_eq!(mapping.set(Authority::Roles, ["roles", "/realm_access/roles"]), [""; 0]);
-        let roles = |claims: Value| {
-            let authorities = mapping.read(claims.as_object().unwrap());
-            authorities.listed(Authority::Roles).map(<[_]>::to_vec)
-        };
+        let roles = |claims: Value| read_by(&mapping, claims, Authority::Roles);
         assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": ["suspended"]})), None);
         assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": {}})), list(&["clerk"]));
     }
@@ -261,10 +280,7 @@ mod tests {
     fn the_names_of_an_object_are_roles_only_where_the_mapping_says_so() {
         let mut mapping = AuthorityMapping::default();
         assert_eq!(mapping.set_keys(Authority::Roles, ["urn:roles"]), [""; 0]);
-        let roles = |claims: Value| {
-            let authorities = mapping.read(claims.as_object().unwrap());
-            authorities.listed(Authority::Roles).map(<[_]>::to_vec)
-        };
+        let roles = |claims: Value| read_by(&mapping, claims, Authority::Roles);
         assert_eq!(roles(json!({"urn:roles": {"clerk": {"1": "acme.test"}}})), list(&["clerk"]));
         assert_eq!(roles(json!({"urn:roles": {}})), list(&[]));
         for unreadable in [

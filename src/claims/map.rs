@@ -1,17 +1,33 @@
+use crate::json::Document;
 use serde_json::{Map, Value};
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 /// All claims of a token, by name: what [`Claims`](super::Claims) derefs to when no type of your own is named.
 ///
-/// A clone costs one reference count. `Debug` shows the names and no value.
-#[derive(Clone, PartialEq)]
+/// A clone costs one reference count. The map itself is made when it is first looked at, once for each verified token.
+/// `Debug` shows the names and no value.
+#[derive(Clone)]
 pub struct ClaimMap {
-    map: Arc<Map<String, Value>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    document: Document,
+    map: OnceLock<Map<String, Value>>,
 }
 
 impl ClaimMap {
-    pub(crate) fn new(map: Map<String, Value>) -> Self {
-        Self { map: Arc::new(map) }
+    pub(crate) fn new(document: Document) -> Self {
+        Self { inner: Arc::new(Inner { document, map: OnceLock::new() }) }
+    }
+
+    /// What was read of the token.
+    pub(crate) fn document(&self) -> &Document {
+        &self.inner.document
     }
 }
 
@@ -19,19 +35,26 @@ impl Deref for ClaimMap {
     type Target = Map<String, Value>;
 
     fn deref(&self) -> &Self::Target {
-        &self.map
+        self.inner.map.get_or_init(|| self.inner.document.to_map())
+    }
+}
+
+impl PartialEq for ClaimMap {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
     }
 }
 
 impl<'de> serde::Deserialize<'de> for ClaimMap {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Map::deserialize(deserializer).map(Self::new)
+        let map = OnceLock::from(Map::deserialize(deserializer)?);
+        Ok(Self { inner: Arc::new(Inner { document: Document::default(), map }) })
     }
 }
 
 impl fmt::Debug for ClaimMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClaimMap ")?;
-        f.debug_set().entries(self.map.keys()).finish()
+        f.debug_set().entries(self.keys()).finish()
     }
 }

@@ -18,4 +18,4 @@ pub use typed::Claims;
 
 pub(crate) use authorities::{Authorities, Authority, AuthorityMapping};
 pub(crate) use mark::{Caller, Mark};
-pub(crate) use principal::Registered;
+pub(crate) use principal::{Registered, client};

@@ -1,3 +1,4 @@
+use crate::json::{Document, Item};
 use serde_json::{Map, Value};
 use std::{error::Error, fmt, str::FromStr};
 
@@ -23,18 +24,24 @@ impl ClaimPath {
     }
 
     /// The value there, if every step on the way is an object that has the next one.
-    pub(crate) fn find<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+    pub(crate) fn find<'a>(&self, claims: &'a Document) -> Option<Item<'a>> {
+        let start = claims.get(&self.first)?;
+        self.rest.iter().try_fold(start, |value, name| value.member(name))
+    }
+
+    /// The same in a map.
+    pub(crate) fn find_in<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
         let start = claims.get(&*self.first)?;
         self.rest.iter().try_fold(start, |value, name| value.as_object()?.get(&**name))
     }
 
     /// Whether something on the way is there and is no object: then nobody can say what stands at the end.
-    pub(crate) fn is_blocked(&self, claims: &Map<String, Value>) -> bool {
-        let mut here = claims.get(&*self.first);
+    pub(crate) fn is_blocked(&self, claims: &Document) -> bool {
+        let mut here = claims.get(&self.first);
         for name in &self.rest {
             match here {
                 None => return false,
-                Some(Value::Object(members)) => here = members.get(&**name),
+                Some(value) if value.entries().is_some() => here = value.member(name),
                 Some(_) => return true,
             }
         }
@@ -96,7 +103,9 @@ mod tests {
     fn find(path: &str, claims: Value) -> Option<Value> {
         let path: ClaimPath = path.parse().unwrap();
         assert_eq!(path.to_string().parse(), Ok(path.clone()), "the text form reads back");
-        path.find(claims.as_object().unwrap()).cloned()
+        let found = path.find(&Document::of(&claims)).map(Item::to_value);
+        assert_eq!(path.find_in(claims.as_object().unwrap()), found.as_ref(), "the same in a map");
+        found
     }
 
     #[test]
@@ -116,7 +125,7 @@ mod tests {
     #[test]
     fn a_way_that_is_no_object_is_blocked_and_a_missing_one_is_not() {
         let path: ClaimPath = "/a/b/c".parse().unwrap();
-        let blocked = |claims: Value| path.is_blocked(claims.as_object().unwrap());
+        let blocked = |claims: Value| path.is_blocked(&Document::of(&claims));
         assert!(blocked(json!({"a": "x"})) && blocked(json!({"a": {"b": []}})));
         assert!(!blocked(json!({})) && !blocked(json!({"a": {}})) && !blocked(json!({"a": {"b": {"c": 1}}})));
     }

@@ -1,4 +1,5 @@
 use super::{Authorities, Authority, ClaimMap, ClaimPath, authorities::is_cut_off};
+use crate::json::{Document, Item};
 use serde_json::Value;
 use std::{
     fmt,
@@ -20,14 +21,10 @@ struct Inner {
     claims: ClaimMap,
 }
 
-/// The registered claims (RFC 7519 section 4.1, RFC 8693 section 4.3) as the rules have found them good.
+/// What the rules have found good and is not as it stands in the claims.
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub(crate) issuer: Arc<str>,
-    pub(crate) subject: Option<Box<str>>,
-    pub(crate) audiences: Vec<Box<str>>,
-    pub(crate) client: Option<Box<str>>,
-    pub(crate) token_id: Option<Box<str>>,
     pub(crate) expires_at: Duration,
     pub(crate) issued_at: Option<Duration>,
 }
@@ -39,7 +36,7 @@ impl Principal {
 
     /// `sub` (RFC 7519 section 4.1.2); unique within the issuer only.
     pub fn subject(&self) -> Option<&str> {
-        self.inner.registered.subject.as_deref()
+        self.document().text_of("sub")
     }
 
     /// `iss` (RFC 7519 section 4.1.1): one of the trusted issuers.
@@ -49,18 +46,20 @@ impl Principal {
 
     /// `aud` (RFC 7519 section 4.1.3), in the token's order.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
-        self.inner.registered.audiences.iter().map(AsRef::as_ref)
+        let aud = self.document().get("aud");
+        let several = aud.and_then(Item::items).into_iter().flatten();
+        aud.and_then(Item::as_str).into_iter().chain(several.filter_map(Item::as_str))
     }
 
     /// The client that the token was issued to: `client_id` (RFC 9068), or `azp`, `cid`, `appid` where an issuer
     /// writes those instead.
     pub fn client(&self) -> Option<&str> {
-        self.inner.registered.client.as_deref()
+        client(self.document())
     }
 
     /// `jti` (RFC 7519 section 4.1.7).
     pub fn token_id(&self) -> Option<&str> {
-        self.inner.registered.token_id.as_deref()
+        self.document().text_of("jti")
     }
 
     /// When the token ends (`exp`, leeway not added).
@@ -125,27 +124,42 @@ impl Principal {
     }
 
     pub(crate) fn claim_at(&self, path: &ClaimPath) -> Option<&Value> {
-        path.find(&self.inner.claims)
+        path.find_in(&self.inner.claims)
     }
 
     /// Whether a claim cannot be looked for: cut off, or behind something that is no object.
     pub(crate) fn is_hidden(&self, path: &ClaimPath) -> bool {
-        self.is_cut_off(path.claim()) || path.is_blocked(&self.inner.claims)
+        self.is_cut_off(path.claim()) || path.is_blocked(self.document())
     }
 
     /// What the token says of one kind of right; `None` where it does not say (absent, unreadable, cut off).
-    pub(crate) fn listed(&self, authority: Authority) -> Option<&[Box<str>]> {
-        self.inner.authorities.listed(authority)
+    pub(crate) fn listed(&self, authority: Authority) -> Option<impl Iterator<Item = &str>> {
+        self.inner.authorities.listed(authority, self.document())
     }
 
     /// Whether the issuer announced that it left this claim out.
     pub(crate) fn is_cut_off(&self, claim: &str) -> bool {
-        is_cut_off(&self.inner.claims, claim)
+        is_cut_off(self.document(), claim)
+    }
+
+    /// What the claims take in memory, and may come to take, in bytes.
+    pub(crate) fn weight(&self) -> u64 {
+        // An application's own type holds what it takes of them once more.
+        self.document().weight()
+    }
+
+    fn document(&self) -> &Document {
+        self.inner.claims.document()
     }
 
     fn items(&self, authority: Authority) -> impl Iterator<Item = &str> {
-        self.listed(authority).unwrap_or_default().iter().map(AsRef::as_ref)
+        self.listed(authority).into_iter().flatten()
     }
+}
+
+/// The first of the names that issuers write the client under; unreadable there is unknown, not the next name.
+pub(crate) fn client(claims: &Document) -> Option<&str> {
+    ["client_id", "azp", "cid", "appid"].iter().find_map(|name| claims.get(name))?.as_str()
 }
 
 /// Some systems count time in fewer bits than a NumericDate has; what is beyond them is as far as they go.

@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_handler_may_require_with_a_policy_or_a_loan_of_one() {
         let caller = principal(json!({"scope": "a"}));
-        let claims = Claims::new(caller, ClaimMap::new(serde_json::Map::new()));
+        let claims = Claims::new(caller, ClaimMap::new(Default::default()));
         let policy = scope("a");
         assert!(claims.require(&policy).is_ok());
         assert!(claims.require(policy).is_ok());

@@ -64,7 +64,7 @@ impl Term {
 }
 
 fn lists(principal: &Principal, authority: Authority, wanted: &str) -> Truth {
-    Truth::from(principal.listed(authority).map(|had| had.iter().any(|had| &**had == wanted)))
+    Truth::from(principal.listed(authority).map(|mut had| had.any(|had| had == wanted)))
 }
 
 /// What is left of a claim that was cut off proves nothing, not even that a value is there.

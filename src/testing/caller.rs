@@ -1,5 +1,8 @@
 use super::{AUDIENCE, rights};
-use crate::claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered};
+use crate::{
+    claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered},
+    json::Document,
+};
 use http::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -98,10 +101,11 @@ impl TestCaller {
     #[expect(clippy::expect_used, clippy::panic, reason = "a test wants to hear of it at once")]
     #[track_caller]
     pub fn claims<T: DeserializeOwned + 'static>(self) -> Claims<T> {
-        let text = Value::Object(self.claims.clone()).to_string();
         let registered = self.registered();
-        let authorities = AuthorityMapping::standard().read(&self.claims);
-        let map = ClaimMap::new(self.claims);
+        let document = Document::of(&Value::Object(self.claims));
+        let text = document.text().to_owned();
+        let authorities = AuthorityMapping::standard().read(&document);
+        let map = ClaimMap::new(document);
         let mut all: Box<dyn Any> = Box::new(Some(map.clone()));
         let custom = match all.downcast_mut::<Option<T>>() {
             Some(custom) => custom.take(),
@@ -114,14 +118,10 @@ impl TestCaller {
     }
 
     fn registered(&self) -> Registered {
-        let text = |name: &str| self.claims.get(name).and_then(Value::as_str);
+        let iss = self.claims.get("iss").and_then(Value::as_str);
         let seconds = |name: &str| self.claims.get(name).and_then(Value::as_f64);
         Registered {
-            issuer: text("iss").unwrap_or_default().into(),
-            subject: text("sub").map(Into::into),
-            audiences: text("aud").map(Into::into).into_iter().collect(),
-            client: text("client_id").map(Into::into),
-            token_id: text("jti").map(Into::into),
+            issuer: iss.unwrap_or_default().into(),
             expires_at: Duration::try_from_secs_f64(seconds("exp").unwrap_or(0.0)).unwrap_or_default(),
             issued_at: seconds("iat").and_then(|iat| Duration::try_from_secs_f64(iat).ok()),
         }

@@ -32,8 +32,6 @@ impl Default for Room {
 
 /// What an entry costs beside the token and what was read out of it: the map's own share, the books of its allocations.
 const FIXED_WEIGHT: u64 = 1024;
-/// How much larger claims are as values than as JSON.
-const CLAIMS_WEIGHT: u64 = 6;
 
 pub(super) struct Memory<T> {
     cache: Cache<Token, Arc<Remembered<T>>, Weigh, RandomState>,
@@ -73,7 +71,6 @@ pub(super) struct Learnt<'a, T> {
     pub(super) algorithm: Algorithm,
     pub(super) signed: Signed,
     pub(super) times: Times,
-    pub(super) payload_bytes: usize,
 }
 
 impl<T> Memory<T> {
@@ -103,7 +100,7 @@ impl<T> Memory<T> {
 
     pub(super) fn keep(&self, token: &BearerToken, learnt: Learnt<'_, T>) {
         let bytes = token.as_str().as_bytes();
-        let weight = FIXED_WEIGHT + bytes.len() as u64 + CLAIMS_WEIGHT * learnt.payload_bytes as u64;
+        let weight = FIXED_WEIGHT + bytes.len() as u64 + learnt.claims.principal().weight();
         let remembered = Remembered {
             claims: learnt.claims.clone(),
             issuer: Arc::downgrade(learnt.issuer),

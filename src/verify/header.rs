@@ -1,27 +1,16 @@
 //! The JOSE header: read once, strictly, and only the three members that decide something.
 
-use crate::{error::Reason, json};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::Value;
-use std::{collections::BTreeSet, fmt};
+use crate::{
+    error::Reason,
+    json::{self, Document, ObjectError},
+};
 
 /// Larger headers carry certificates or keys, which are never looked at.
 const MAX_HEADER_BYTES: usize = 4 * 1024;
 
-/// What the rules need of the header (RFC 7515 section 4.1); the other members are read, and let go.
-#[derive(Default)]
+/// What the rules need of the header (RFC 7515 section 4.1); the other members are read, and mean nothing.
 pub(crate) struct JoseHeader {
-    alg: Option<Text>,
-    kid: Option<Text>,
-    typ: Option<Text>,
-    has_crit: bool,
-    has_extension: bool,
-}
-
-/// A member that should be a string.
-enum Text {
-    Is(String),
-    IsNot,
+    members: Document,
 }
 
 impl JoseHeader {
@@ -34,132 +23,37 @@ impl JoseHeader {
         if bytes.len() > MAX_HEADER_BYTES {
             return Err(Reason::HeaderTooLong);
         }
-        if !json::is_shallow(&bytes) {
-            return Err(Reason::JsonTooDeep);
-        }
-        let (mut reader, mut duplicate) = (serde_json::Deserializer::from_slice(&bytes), false);
-        let header = reader
-            .deserialize_map(Members { duplicate: &mut duplicate })
-            .and_then(|header| reader.end().map(|()| header));
-        match header {
-            Ok(header) => header.check(),
-            Err(_) if duplicate => Err(Reason::HeaderDuplicateMember),
-            Err(_) => Err(Reason::HeaderMalformed),
-        }
+        let members = Document::read(bytes).map_err(|error| match error {
+            ObjectError::Malformed => Reason::HeaderMalformed,
+            ObjectError::Duplicate => Reason::HeaderDuplicateMember,
+            ObjectError::TooDeep => Reason::JsonTooDeep,
+        })?;
+        Self { members }.check()
     }
 
     /// `jku`, `jwk`, `x5u`, `x5c` may stand there and mean nothing (RFC 8725 section 3.10).
     fn check(self) -> Result<Self, Reason> {
-        if self.has_crit {
+        if self.members.contains("crit") {
             return Err(Reason::CritPresent);
         }
-        if self.has_extension {
+        if ["b64", "enc", "zip"].iter().any(|extension| self.members.contains(extension)) {
             return Err(Reason::HeaderExtension);
         }
-        let is_text = |member: &Option<Text>| !matches!(member, Some(Text::IsNot));
-        let complete = self.alg.is_some() && [&self.alg, &self.kid, &self.typ].into_iter().all(is_text);
+        let is_text = |name: &&str| self.members.get(name).is_none_or(|value| value.as_str().is_some());
+        let complete = self.members.contains("alg") && ["alg", "kid", "typ"].iter().all(is_text);
         if complete { Ok(self) } else { Err(Reason::HeaderMalformed) }
     }
 
     pub(crate) fn alg(&self) -> &str {
-        text(&self.alg).unwrap_or_default()
+        self.members.text_of("alg").unwrap_or_default()
     }
 
     pub(crate) fn kid(&self) -> Option<&str> {
-        text(&self.kid)
+        self.members.text_of("kid")
     }
 
     pub(crate) fn typ(&self) -> Option<&str> {
-        text(&self.typ)
-    }
-}
-
-fn text(member: &Option<Text>) -> Option<&str> {
-    match member {
-        Some(Text::Is(text)) => Some(text),
-        _ => None,
-    }
-}
-
-/// A member's name. Only a name that means nothing here is kept, so that it is noticed when it comes again.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Name {
-    Alg,
-    Kid,
-    Typ,
-    Crit,
-    Extension(&'static str),
-    Other(String),
-}
-
-impl Name {
-    fn of(name: &str) -> Self {
-        match name {
-            "alg" => Self::Alg,
-            "kid" => Self::Kid,
-            "typ" => Self::Typ,
-            "crit" => Self::Crit,
-            "b64" => Self::Extension("b64"),
-            "enc" => Self::Extension("enc"),
-            "zip" => Self::Extension("zip"),
-            other => Self::Other(other.to_owned()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl Visitor<'_> for NameVisitor {
-            type Value = Name;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member's name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                Ok(Name::of(name))
-            }
-        }
-        reader.deserialize_str(NameVisitor)
-    }
-}
-
-/// All members, each of them once.
-struct Members<'a> {
-    duplicate: &'a mut bool,
-}
-
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = JoseHeader;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JOSE header without duplicate members")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<JoseHeader, A::Error> {
-        // A set, for a header of nothing but names is cheap to send.
-        let (mut header, mut seen) = (JoseHeader::default(), BTreeSet::new());
-        while let Some(name) = access.next_key::<Name>()? {
-            // Read whatever it is, so that what is no JSON is noticed in members that mean nothing, too.
-            let value = match access.next_value()? {
-                Value::String(text) => Text::Is(text),
-                _ => Text::IsNot,
-            };
-            match &name {
-                Name::Alg => header.alg = Some(value),
-                Name::Kid => header.kid = Some(value),
-                Name::Typ => header.typ = Some(value),
-                Name::Crit => header.has_crit = true,
-                Name::Extension(_) => header.has_extension = true,
-                Name::Other(_) => {}
-            }
-            if !seen.insert(name) {
-                *self.duplicate = true;
-                return Err(A::Error::custom("duplicate member"));
-            }
-        }
-        Ok(header)
+        self.members.text_of("typ")
     }
 }
 

@@ -1,8 +1,12 @@
 //! What a token's claims must say. Pure: claims, settings and a time in, registered claims or a [`Reason`] out.
 
 use super::expects;
-use crate::{claims::Registered, error::Reason, issuer::TrustedIssuer, json};
-use serde_json::{Map, Value};
+use crate::{
+    claims::{Registered, client},
+    error::Reason,
+    issuer::TrustedIssuer,
+    json::{Document, Item, ObjectError},
+};
 use std::{sync::Arc, time::Duration};
 
 /// What holds for every issuer of a verifier.
@@ -17,11 +21,11 @@ pub(crate) struct Rules {
 const MAX_NUMERIC_DATE: u64 = 1 << 53;
 
 /// Reads the payload (RFC 7519 section 7.2).
-pub(crate) fn read_claims(payload: &[u8]) -> Result<Map<String, Value>, Reason> {
-    json::read_object(payload).map_err(|error| match error {
-        json::ObjectError::Malformed => Reason::ClaimsMalformed,
-        json::ObjectError::Duplicate => Reason::ClaimsDuplicateMember,
-        json::ObjectError::TooDeep => Reason::JsonTooDeep,
+pub(crate) fn read_claims(payload: Vec<u8>) -> Result<Document, Reason> {
+    Document::read(payload).map_err(|error| match error {
+        ObjectError::Malformed => Reason::ClaimsMalformed,
+        ObjectError::Duplicate => Reason::ClaimsDuplicateMember,
+        ObjectError::TooDeep => Reason::JsonTooDeep,
     })
 }
 
@@ -37,35 +41,29 @@ impl Rules {
     /// Every check that the claims alone decide. `now` is wall time.
     pub(crate) fn check(
         &self,
-        claims: &Map<String, Value>,
+        claims: &Document,
         issuer: &TrustedIssuer,
         now: Duration,
     ) -> Result<(Registered, Times), Reason> {
         let iss = check_issuer(claims, issuer)?;
-        let audiences = self.check_audience(claims, issuer)?;
+        self.check_audience(claims, issuer)?;
         let times = Self::read_times(claims)?;
         self.check_times(times, now)?;
         check_kind(claims, issuer)?;
         // Nothing here can check a proof of possession yet, and a bound token without its proof is a stolen one.
-        if claims.contains_key("cnf") {
+        if claims.contains("cnf") {
             return Err(Reason::CnfUnchecked);
         }
-        let subject = match claims.get("sub") {
-            None => None,
-            Some(sub) => Some(sub.as_str().ok_or(Reason::SubMalformed)?.into()),
-        };
-        let client = client(claims);
-        expects::check(&issuer.expects, claims, iss, client.as_deref())?;
+        if claims.get("sub").is_some_and(|sub| sub.as_str().is_none()) {
+            return Err(Reason::SubMalformed);
+        }
+        expects::check(&issuer.expects, claims, iss, client(claims))?;
         if self.strict {
             check_rfc9068(claims)?;
         }
         let duration = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
         let registered = Registered {
             issuer: Arc::clone(iss),
-            subject,
-            audiences,
-            client,
-            token_id: claims.get("jti").and_then(Value::as_str).map(Into::into),
             expires_at: duration(times.exp),
             issued_at: times.iat.map(duration),
         };
@@ -76,46 +74,42 @@ impl Rules {
     #[cfg(feature = "remote")]
     pub(crate) fn check_before_issuer(
         &self,
-        claims: &Map<String, Value>,
+        claims: &Document,
         now: Duration,
     ) -> Result<(), Reason> {
         // Some issuers name a client instead of an audience; whether this one does, its settings know.
         if let Some(aud) = claims.get("aud") {
-            self.read_audience(aud)?;
+            self.accept_audience(aud)?;
         }
         self.check_times(Self::read_times(claims)?, now)
     }
 
     /// RFC 7519 section 4.1.3.
-    fn check_audience(
-        &self,
-        claims: &Map<String, Value>,
-        issuer: &TrustedIssuer,
-    ) -> Result<Vec<Box<str>>, Reason> {
+    fn check_audience(&self, claims: &Document, issuer: &TrustedIssuer) -> Result<(), Reason> {
         match claims.get("aud") {
-            Some(aud) => self.read_audience(aud),
-            None if issuer.expects.may_lack_audience() => Ok(Vec::new()),
+            Some(aud) => self.accept_audience(aud),
+            None if issuer.expects.may_lack_audience() => Ok(()),
             None => Err(Reason::AudMissing),
         }
     }
 
-    fn read_audience(&self, aud: &Value) -> Result<Vec<Box<str>>, Reason> {
-        let named: Vec<Box<str>> = match aud {
-            Value::String(one) => vec![one.as_str().into()],
-            Value::Array(items) => {
-                let texts = items.iter().map(|item| item.as_str().map(Into::into));
-                texts.collect::<Option<_>>().ok_or(Reason::AudMalformed)?
+    /// One string, or an array of nothing but strings; one of ours among them.
+    fn accept_audience(&self, aud: Item<'_>) -> Result<(), Reason> {
+        let is_ours = |named: &str| self.audiences.iter().any(|audience| **audience == *named);
+        let mut accepted = false;
+        match (aud.as_str(), aud.items()) {
+            (Some(one), _) => accepted = is_ours(one),
+            (None, Some(several)) => {
+                for named in several {
+                    accepted |= is_ours(named.as_str().ok_or(Reason::AudMalformed)?);
+                }
             }
-            _ => return Err(Reason::AudMalformed),
-        };
-        if named.iter().any(|audience| self.audiences.contains(audience)) {
-            Ok(named)
-        } else {
-            Err(Reason::AudMismatch)
+            (None, None) => return Err(Reason::AudMalformed),
         }
+        if accepted { Ok(()) } else { Err(Reason::AudMismatch) }
     }
 
-    fn read_times(claims: &Map<String, Value>) -> Result<Times, Reason> {
+    fn read_times(claims: &Document) -> Result<Times, Reason> {
         let exp = numeric_date(claims, "exp", Reason::ExpMalformed)?.ok_or(Reason::ExpMissing)?;
         let nbf = numeric_date(claims, "nbf", Reason::NbfMalformed)?;
         let iat = numeric_date(claims, "iat", Reason::IatMalformed)?;
@@ -140,14 +134,14 @@ impl Rules {
 }
 
 /// RFC 7519 section 4.1.1; the token's own issuer, whichever was peeked at before.
-fn check_issuer<'a>(claims: &Map<String, Value>, issuer: &'a TrustedIssuer) -> Result<&'a Arc<str>, Reason> {
+fn check_issuer<'a>(claims: &Document, issuer: &'a TrustedIssuer) -> Result<&'a Arc<str>, Reason> {
     let iss = claims.get("iss").ok_or(Reason::IssMissing)?;
     let iss = iss.as_str().ok_or(Reason::IssMalformed)?;
     issuer.identifier(iss).ok_or(Reason::IssuerUnknown)
 }
 
 /// A NumericDate (RFC 7519 section 2): a number, fractions allowed, never a string.
-fn numeric_date(claims: &Map<String, Value>, name: &str, malformed: Reason) -> Result<Option<f64>, Reason> {
+fn numeric_date(claims: &Document, name: &str, malformed: Reason) -> Result<Option<f64>, Reason> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     let bounded = match (value.as_i64(), value.as_f64()) {
         // Whole numbers are compared whole: as a float, 2⁵³ + 1 is 2⁵³.
@@ -160,14 +154,14 @@ fn numeric_date(claims: &Map<String, Value>, name: &str, malformed: Reason) -> R
 
 /// Tokens that are signed by the same keys and are no access tokens (RFC 8725 section 2.8): ID tokens (OpenID Connect
 /// Core section 3.1.3.6), logout and security event tokens (RFC 8417 section 2.2), Keycloak's and Cognito's own marks.
-fn check_kind(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<(), Reason> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+fn check_kind(claims: &Document, issuer: &TrustedIssuer) -> Result<(), Reason> {
+    let text = |name: &str| claims.text_of(name).unwrap_or_default();
     let is = |name: &str, mark: &str| text(name).eq_ignore_ascii_case(mark);
-    let is_id_token = ["at_hash", "c_hash"].iter().any(|name| claims.contains_key(*name))
+    let is_id_token = ["at_hash", "c_hash"].iter().any(|name| claims.contains(name))
         || is("typ", "ID")
         || is("token_use", "id");
     let is_other =
-        claims.contains_key("events") || ["Refresh", "Offline", "Logout"].iter().any(|mark| is("typ", mark));
+        claims.contains("events") || ["Refresh", "Offline", "Logout"].iter().any(|mark| is("typ", mark));
     if is_other || (is_id_token && !issuer.expects.id_tokens) {
         return Err(Reason::NotAnAccessToken);
     }
@@ -175,16 +169,10 @@ fn check_kind(claims: &Map<String, Value>, issuer: &TrustedIssuer) -> Result<(),
 }
 
 /// RFC 9068 section 2.2: these must be there; `iat` was found a number already.
-fn check_rfc9068(claims: &Map<String, Value>) -> Result<(), Reason> {
+fn check_rfc9068(claims: &Document) -> Result<(), Reason> {
     let texts = ["sub", "client_id", "jti"];
     let is_said =
-        |name: &&str| claims.get(*name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        |name: &&str| claims.text_of(name).is_some_and(|text| !text.is_empty());
     let has_texts = texts.iter().all(is_said);
-    if has_texts && claims.contains_key("iat") { Ok(()) } else { Err(Reason::StrictClaimMissing) }
-}
-
-/// The first of the names that issuers write the client under; unreadable there is unknown, not the next name.
-fn client(claims: &Map<String, Value>) -> Option<Box<str>> {
-    let named = ["client_id", "azp", "cid", "appid"].iter().find_map(|name| claims.get(*name));
-    named.and_then(Value::as_str).map(Into::into)
+    if has_texts && claims.contains("iat") { Ok(()) } else { Err(Reason::StrictClaimMissing) }
 }

@@ -16,14 +16,16 @@ use crate::{
     clock::Now,
     error::{AuthError, Reason},
     issuer::{Chosen, Directory, IssuerKeys, TrustedIssuer},
-    json,
+    json::{self, Document},
     keys::{Algorithm, Key, KeySet, Selection, key::material::Material},
     token::Compact,
 };
 #[cfg(feature = "remote")]
 use crate::{issuer::tenants::TenantAnswer, observe};
-use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::{
+    cell::{Cell, OnceCell},
+    sync::Arc,
+};
 #[cfg(feature = "remote")]
 use std::sync::atomic::Ordering;
 #[cfg(feature = "remote")]
@@ -65,7 +67,9 @@ impl From<AuthError> for Stop {
 pub(super) struct Parts<'a> {
     signed: &'a str,
     pub(super) header: JoseHeader,
-    pub(super) payload: Vec<u8>,
+    payload: Cell<Vec<u8>>,
+    /// The payload once it was read, which is when somebody asks what it says.
+    claims: OnceCell<Result<Document, Reason>>,
     signature: Vec<u8>,
 }
 
@@ -75,9 +79,27 @@ impl<'a> Parts<'a> {
         Ok(Self {
             signed: compact.signed,
             header: JoseHeader::read(compact.header)?,
-            payload: decode(compact.payload)?,
+            payload: Cell::new(decode(compact.payload)?),
+            claims: OnceCell::new(),
             signature: decode(compact.signature)?,
         })
+    }
+
+    pub(super) fn claims(&self) -> Result<&Document, Reason> {
+        let read = self.claims.get_or_init(|| rules::read_claims(self.payload.take()));
+        read.as_ref().map_err(|reason| *reason)
+    }
+
+    pub(super) fn into_claims(self) -> Result<(JoseHeader, Document), Reason> {
+        self.claims()?;
+        let read = self.claims.into_inner().unwrap_or(Err(Reason::ClaimsMalformed));
+        read.map(|claims| (self.header, claims))
+    }
+
+    /// The unverified `iss`, only to choose: among the trusted issuers, or among keys that serve one tenant of an issuer.
+    fn issuer(&self) -> Result<&str, Reason> {
+        let iss = self.claims()?.get("iss").ok_or(Reason::IssMissing)?;
+        iss.as_str().ok_or(Reason::IssMalformed)
     }
 }
 
@@ -106,10 +128,10 @@ impl Core {
         if let Some(only) = self.directory.only() {
             return Ok(only);
         }
-        let iss = peek_issuer(&parts.payload)?;
-        match self.directory.find(&iss) {
+        let iss = parts.issuer()?;
+        match self.directory.find(iss) {
             Some(listed) => Ok(listed),
-            None => self.choose_tenant(&iss, parts, now, patience),
+            None => self.choose_tenant(iss, parts, now, patience),
         }
     }
 
@@ -137,7 +159,7 @@ impl Core {
             return word.map(Chosen::Tenant).ok_or_else(unknown);
         }
         parts.header.alg().parse::<Algorithm>().map_err(|_| Reason::AlgNotAllowed)?;
-        self.rules.check_before_issuer(&rules::read_claims(&parts.payload)?, now.wall)?;
+        self.rules.check_before_issuer(parts.claims()?, now.wall)?;
         match tenants.ask(iss, now) {
             TenantAnswer::Issuer(issuer) => Ok(Chosen::Tenant(issuer)),
             TenantAnswer::Unknown => Err(unknown()),
@@ -250,8 +272,7 @@ impl Core {
         case: &Case<'_>,
     ) -> Result<Signed, Stop> {
         // Only a token that is right in everything else may wait, cause a fetch, or be told of an outage.
-        let claims = rules::read_claims(&case.parts.payload)?;
-        self.rules.check(&claims, case.issuer, case.now.wall)?;
+        self.rules.check(case.parts.claims()?, case.issuer, case.now.wall)?;
         loop {
             let need = if lacks.is_some() { Need::MissingKey } else { Need::Set };
             let snapshot = match remote.driver().ask(need, case.now) {
@@ -282,7 +303,7 @@ impl Core {
         // and that the rules are held against afterwards.
         match trusted_iss(case) {
             Ok(iss) => {
-                let found = keys.select_from(kid, algorithm, |key| tenants.may_sign(key.issuer(), &iss));
+                let found = keys.select_from(kid, algorithm, |key| tenants.may_sign(key.issuer(), iss));
                 judge(case.parts, keys, found, algorithm, strict)
             }
             Err(reason) => Judged::Refused(reason),
@@ -349,7 +370,7 @@ pub(crate) fn verify_bare(token: &BearerToken, keys: &KeySet) -> Result<Vec<u8>,
     let algorithm = parts.header.alg().parse().map_err(|_| Reason::AlgNotAllowed)?;
     let found = keys.select(parts.header.kid(), algorithm);
     judge(&parts, keys, found, algorithm, false).finally(keys)?;
-    Ok(parts.payload)
+    Ok(parts.payload.take())
 }
 
 #[cfg(feature = "remote")]
@@ -361,28 +382,7 @@ fn runtime_missing() -> AuthError {
 }
 
 /// The unverified `iss`, if it is one of the chosen issuer's identifiers.
-fn trusted_iss(case: &Case<'_>) -> Result<String, Reason> {
-    let iss = peek_issuer(&case.parts.payload)?;
-    if case.issuer.identifier(&iss).is_some() { Ok(iss) } else { Err(Reason::IssuerUnknown) }
-}
-
-/// Reads `iss` alone, only to choose: among the trusted issuers, or among keys that serve one tenant of an issuer.
-fn peek_issuer(payload: &[u8]) -> Result<String, Reason> {
-    #[derive(serde::Deserialize)]
-    struct Peek {
-        iss: Option<Value>,
-    }
-    let peek = json::is_shallow(payload).then(|| json::read_typed::<Peek>(payload)).flatten();
-    match peek {
-        Some(Peek { iss: Some(Value::String(iss)) }) => Ok(iss),
-        Some(Peek { iss: Some(_) }) => Err(Reason::IssMalformed),
-        Some(Peek { iss: None }) => missing_issuer(&rules::read_claims(payload)?),
-        // The full reader knows what is wrong.
-        None => Err(rules::read_claims(payload).err().unwrap_or(Reason::ClaimsMalformed)),
-    }
-}
-
-/// `"iss": null` reads as absent above; it is there, and no string.
-fn missing_issuer(claims: &Map<String, Value>) -> Result<String, Reason> {
-    Err(if claims.contains_key("iss") { Reason::IssMalformed } else { Reason::IssMissing })
+fn trusted_iss<'a>(case: &Case<'a>) -> Result<&'a str, Reason> {
+    let iss = case.parts.issuer()?;
+    if case.issuer.identifier(iss).is_some() { Ok(iss) } else { Err(Reason::IssuerUnknown) }
 }

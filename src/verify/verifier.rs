@@ -1,7 +1,7 @@
 use super::{
     MemoryStatus, Status, VerifierBuilder,
     cache::{Learnt, Memory, Room},
-    looks, rules,
+    looks,
     steps::{Case, Core, Parts, Patience, Stop},
 };
 #[cfg(all(feature = "axum", feature = "remote"))]
@@ -113,20 +113,16 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         let issuer: &TrustedIssuer = &chosen;
         let algorithm = self.core.check_header(&parts.header, issuer)?;
         let signed = self.core.check_signature(&Case { parts: &parts, issuer, algorithm, now, patience })?;
-        let claims = rules::read_claims(&parts.payload)?;
+        let (header, claims) = parts.into_claims()?;
         let (registered, times) = self.core.rules.check(&claims, issuer, now.wall)?;
         let authorities = issuer.mapping.read(&claims);
         let map = ClaimMap::new(claims);
-        let custom: T = custom_claims(&parts.payload, &map).ok_or(Reason::ClaimsDoNotFit)?;
+        let custom: T = custom_claims(&map).ok_or(Reason::ClaimsDoNotFit)?;
         let claims = Claims::new(Principal::new(registered, authorities, map), custom);
         self.core.prove(&chosen, claims.issuer(), now);
         if let Some(memory) = &self.memory {
-            let (kid, payload_bytes) = (parts.header.kid(), parts.payload.len());
-            let issuer = chosen.shared();
-            memory.keep(
-                token,
-                Learnt { claims: &claims, issuer, kid, algorithm, signed, times, payload_bytes },
-            );
+            let (kid, issuer) = (header.kid(), chosen.shared());
+            memory.keep(token, Learnt { claims: &claims, issuer, kid, algorithm, signed, times });
         }
         Ok(claims)
     }
@@ -253,15 +249,20 @@ impl<T> Verifier<T> {
     }
 }
 
-/// The application's own type out of the same payload; the map of all claims is there already.
-fn custom_claims<T: DeserializeOwned + 'static>(payload: &[u8], map: &ClaimMap) -> Option<T> {
-    let mut all = Some(map.clone());
+/// The application's own type out of the same claims; all of them by name are there already.
+fn custom_claims<T: DeserializeOwned + 'static>(claims: &ClaimMap) -> Option<T> {
+    let mut all = Some(claims.clone());
     if let Some(custom) = (&mut all as &mut dyn Any).downcast_mut::<Option<T>>() {
         return custom.take();
     }
+    let document = claims.document();
     // Out of what was read already, so that policies and handlers see one reading of the token. What needs the text itself
-    // (a `RawValue`, say) finds no place there, and is given it.
-    T::deserialize(&**map).ok().or_else(|| json::read_typed(payload))
+    // (a `RawValue`, names that are numbers) finds no place there, and is given it.
+    let own = match document.repeats_nested() {
+        true => T::deserialize(&**claims).ok(),
+        false => T::deserialize(document.root()).ok(),
+    };
+    own.or_else(|| json::read_typed(document.text().as_bytes()))
 }
 
 impl<T> Clone for Verifier<T> {

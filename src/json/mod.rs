@@ -1,5 +1,11 @@
 //! JSON and base64url as tokens and keys need them: strict, bounded, and the same everywhere.
 
+mod build;
+mod de;
+mod document;
+
+pub(crate) use document::{Document, Item, Span};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};

@@ -1,0 +1,162 @@
+//! From the text to its nodes, by serde_json's reader: what is JSON, and what a number is, is its word.
+
+use super::document::{Node, Span};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+use std::{fmt, sync::LazyLock};
+
+/// The nodes of an object, and the strings that had escapes; `None` for what is no JSON, or no object.
+pub(super) fn build(text: &str) -> Option<(Vec<Node>, String)> {
+    // One node for eight bytes is what claims need at most as issuers write them.
+    let nodes = Vec::with_capacity(text.len() / 8 + 8);
+    let mut builder = Builder { nodes, unescaped: String::new(), text };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    builder.deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    let is_object = matches!(builder.nodes.first(), Some(Node::Object(_)));
+    is_object.then_some((builder.nodes, builder.unescaped))
+}
+
+struct Builder<'a> {
+    nodes: Vec<Node>,
+    unescaped: String,
+    text: &'a str,
+}
+
+impl Builder<'_> {
+    fn push<E>(&mut self, node: Node) -> Result<(), E> {
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    fn push_text<E: Error>(&mut self, start: usize, length: usize) -> Result<(), E> {
+        let number = |number: usize| u32::try_from(number).map_err(|_| E::custom("too long"));
+        let span = Span { start: number(start)?, length: number(length)? };
+        self.push(Node::Text(span))
+    }
+
+    /// Where a string begins that is a part of the text.
+    fn place(&self, part: &str) -> Option<usize> {
+        let start = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
+        (start + part.len() <= self.text.len()).then_some(start)
+    }
+
+    /// Says where a container ends, when that is known.
+    fn close<E: Error>(&mut self, at: usize, container: fn(u32) -> Node) -> Result<(), E> {
+        let end = u32::try_from(self.nodes.len()).map_err(|_| E::custom("too long"))?;
+        if let Some(node) = self.nodes.get_mut(at) {
+            *node = container(end);
+        }
+        Ok(())
+    }
+
+    /// Where serde_json is built to keep numbers as they were written, it gives them as a map of one member.
+    fn is_number(&self, at: usize) -> bool {
+        *NUMBERS_ARE_MAPS
+            && self.nodes.len() == at + 2
+            && self.unescaped.ends_with("$serde_json::private::Number")
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Builder<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Builder<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.push(Node::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.push(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.push(Node::Below(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.push(Node::Whole(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.push(Node::Fraction(value))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, part: &'de str) -> Result<(), E> {
+        match self.place(part) {
+            Some(start) => self.push_text(start, part.len()),
+            None => self.visit_str(part),
+        }
+    }
+
+    fn visit_str<E: Error>(self, unescaped: &str) -> Result<(), E> {
+        let start = self.text.len() + self.unescaped.len();
+        self.unescaped.push_str(unescaped);
+        self.push_text(start, unescaped.len())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        let at = self.nodes.len();
+        self.nodes.push(Node::Null);
+        while access.next_element_seed(&mut *self)?.is_some() {}
+        self.close(at, Node::Array)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        let at = self.nodes.len();
+        self.nodes.push(Node::Null);
+        while access.next_key_seed(&mut *self)?.is_some() {
+            if self.is_number(at) {
+                let node = node_of(&access.next_value::<String>()?).ok_or_else(|| A::Error::custom("number"))?;
+                self.nodes.truncate(at);
+                return self.push(node);
+            }
+            access.next_value_seed(&mut *self)?;
+        }
+        self.close(at, Node::Object)
+    }
+}
+
+/// A number as written, as serde_json reads it where it is not asked to keep it so.
+fn node_of(written: &str) -> Option<Node> {
+    let number: Number = written.parse().ok()?;
+    if let Some(whole) = number.as_u64() {
+        return Some(Node::Whole(whole));
+    }
+    if let Some(below) = number.as_i64() {
+        return Some(Node::Below(below));
+    }
+    number.as_f64().filter(|number| number.is_finite()).map(Node::Fraction)
+}
+
+/// Whether anybody in this program has switched on serde_json's `arbitrary_precision`.
+static NUMBERS_ARE_MAPS: LazyLock<bool> = LazyLock::new(|| {
+    struct Probe;
+    impl<'de> Visitor<'de> for Probe {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number")
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<bool, A::Error> {
+            Ok(true)
+        }
+    }
+    serde_json::Deserializer::from_str("1").deserialize_any(Probe).unwrap_or(true)
+});
