@@ -51,6 +51,11 @@ impl Case {
         format!("{} {} {}", self.name, self.alg, self.tokens)
     }
 
+    /// Of the case it is held against, with as many tokens of the same algorithm.
+    pub fn floor_id(&self) -> Option<String> {
+        self.floor.map(|floor| format!("{floor} {} {}", self.alg, self.tokens))
+    }
+
     /// Does it so many times.
     pub fn repeat(&mut self, times: u64) {
         (self.run)(times)

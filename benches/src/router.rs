@@ -92,9 +92,7 @@ fn remembered(mint: &Mint, pool: &[String]) -> Vec<Case> {
         assert_eq!(memory.tokens, tokens as u64, "all of them are remembered");
         calling(StatusCode::OK, "remembered", alg, tokens, caller)
     };
-    let route = get(orders).route_layer(require(three_terms()));
-    let outside = AuthenticateLayer::new(verifier(mint, |builder| builder))
-        .layer(Router::new().route("/orders", route).with_state(()));
+    let outside = guarded_from_outside(verifier(mint, |builder| builder));
     let mut cases: Vec<Case> = [1, 1_000, 10_000].map(knows).into();
     cases.push(answering(StatusCode::OK, "remembered_from_outside", alg, &pool[..1], outside));
     cases
@@ -102,8 +100,7 @@ fn remembered(mint: &Mint, pool: &[String]) -> Vec<Case> {
 
 fn refused(mint: &Mint, one: &[String]) -> Vec<Case> {
     let alg = mint.signer.alg;
-    let denying = scope("orders:read") & role("clerk") & client("mobile");
-    let denied = guarded(verifier(mint, |builder| builder), denying);
+    let denied = guarded(verifier(mint, |builder| builder), denying());
     let tampered = [mint.tampered()];
     let guarded = guarded(verifier(mint, |builder| builder), three_terms());
     vec![
@@ -133,6 +130,19 @@ pub fn guarded(verifier: Verifier<Staff>, policy: Policy) -> Router {
         .with_state(())
 }
 
+/// The same, with the layer around the router.
+pub(crate) fn guarded_from_outside(
+    verifier: Verifier<Staff>,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone {
+    let route = get(orders).route_layer(require(three_terms()));
+    AuthenticateLayer::new(verifier).layer(Router::new().route("/orders", route).with_state(()))
+}
+
+/// What one of the three terms is not met by: the token is of another client.
+pub(crate) fn denying() -> Policy {
+    scope("orders:read") & role("clerk") & client("mobile")
+}
+
 pub fn three_terms() -> Policy {
     scope("orders:read") & role("clerk") & client("web")
 }
@@ -142,7 +152,7 @@ pub fn roomy(mint: &Mint) -> Verifier<Staff> {
     verifier(mint, |builder| builder.memory(ROOM.0, ROOM.1))
 }
 
-fn verifier(
+pub(crate) fn verifier(
     mint: &Mint,
     set: impl FnOnce(tower_bearer::verify::VerifierBuilder) -> tower_bearer::verify::VerifierBuilder,
 ) -> Verifier<Staff> {
@@ -150,14 +160,26 @@ fn verifier(
     set(ours::trusting(issuer)).claims().build().expect("a verifier")
 }
 
-fn answering<S>(status: StatusCode, name: &str, alg: &'static str, tokens: &[String], app: S) -> Case
+pub(crate) fn answering<S>(
+    status: StatusCode,
+    name: &str,
+    alg: &'static str,
+    tokens: &[String],
+    app: S,
+) -> Case
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + 'static,
 {
     calling(status, name, alg, tokens.len(), Caller::new(app, tokens))
 }
 
-fn calling<S>(status: StatusCode, name: &str, alg: &'static str, tokens: usize, mut caller: Caller<S>) -> Case
+pub(crate) fn calling<S>(
+    status: StatusCode,
+    name: &str,
+    alg: &'static str,
+    tokens: usize,
+    mut caller: Caller<S>,
+) -> Case
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + 'static,
 {
@@ -168,7 +190,7 @@ pub async fn plain() -> &'static str {
     "orders"
 }
 
-async fn orders(claims: Claims<Staff>) -> &'static str {
+pub(crate) async fn orders(claims: Claims<Staff>) -> &'static str {
     black_box(&claims.preferred_username);
     "orders"
 }

@@ -3,13 +3,12 @@
 use crate::{
     Make,
     harness::{Case, Floor, Table},
-    ours,
-    tokens::{AUDIENCE, ISSUER, Mint, Ring, Staff},
+    ours, rivals,
+    tokens::{Mint, Ring, Staff},
     wait,
 };
 use aws_lc_rs::signature::ParsedPublicKey;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use jsonwebtoken::{DecodingKey, Validation, jwk::Jwk};
 use serde::de::DeserializeOwned;
 use std::hint::black_box;
 use tower_bearer::Verifier;
@@ -28,10 +27,9 @@ fn table(alg: &'static str) -> Table {
     let fixed = || ours::trusting(ours::fixed(&mint)).claims::<Staff>();
     let remote =
         ours::warm(ours::trusting(ours::remote(&mint)).claims::<Staff>().build().expect("a verifier"));
-    let cases = vec![
-        bare_signature(&mint, &token),
-        bare_signatures(&mint, &pool),
-        decode(&mint, &token),
+    let mut cases = vec![bare_signature(&mint, &token), bare_signatures(&mint, &pool)];
+    cases.extend(rivals::by_hand(&mint, &token));
+    cases.extend([
         one("first_sight", alg, &token, fixed().without_memory().build().expect("a verifier")),
         many("first_sight_many", alg, &pool, fixed().without_memory().build().expect("a verifier")),
         many("first_sight_memory_on", alg, &pool, ours::full(&mint, fixed().build().expect("a verifier"))),
@@ -44,18 +42,24 @@ fn table(alg: &'static str) -> Table {
             ours::trusting(ours::fixed(&mint)).without_memory().build().expect("a verifier"),
         ),
         one("remembered_map", alg, &token, ours::trusting(ours::fixed(&mint)).build().expect("a verifier")),
-    ];
+    ]);
     let title = format!("{alg}, a token of {} bytes", token.len());
     Table::new(title, Floor::Case("bare_signature"), cases)
 }
 
-fn bare_signature(mint: &Mint, token: &str) -> Case {
+pub(crate) fn bare_signature(mint: &Mint, token: &str) -> Case {
     let (key, token) = (mint.signer.prepared(), Signed::of(token));
     Case::new("bare_signature", mint.signer.alg, 1, move || token.check(&key))
 }
 
+/// The same for a token whose signature is another one's.
+pub(crate) fn bare_refusal(mint: &Mint, token: &str) -> Case {
+    let (key, token) = (mint.signer.prepared(), Signed::of(token));
+    Case::new("bare_refusal", mint.signer.alg, 1, move || token.refuse(&key))
+}
+
 /// How long a signature on a curve takes depends on the signature, and a processor learns a single one by heart.
-fn bare_signatures(mint: &Mint, pool: &[String]) -> Case {
+pub(crate) fn bare_signatures(mint: &Mint, pool: &[String]) -> Case {
     let key = mint.signer.prepared();
     let mut ring = Ring::new(pool.iter().map(|token| Signed::of(token)).collect());
     Case::new("bare_signature_many", mint.signer.alg, pool.len() as u64, move || ring.turn().check(&key))
@@ -76,23 +80,14 @@ impl Signed {
         let good = key.verify_sig(black_box(self.message.as_bytes()), black_box(&self.signature));
         good.expect("a good signature");
     }
+
+    fn refuse(&self, key: &ParsedPublicKey) {
+        let good = key.verify_sig(black_box(self.message.as_bytes()), black_box(&self.signature));
+        good.expect_err("another token's signature");
+    }
 }
 
-fn decode(mint: &Mint, token: &str) -> Case {
-    let jwk: Jwk = serde_json::from_value(mint.signer.jwk()).expect("a JWK");
-    let key = DecodingKey::from_jwk(&jwk).expect("a key");
-    let mut validation = Validation::new(mint.signer.alg.parse().expect("an algorithm"));
-    validation.set_audience(&[AUDIENCE]);
-    validation.set_issuer(&[ISSUER]);
-    validation.validate_nbf = true;
-    let token = token.to_owned();
-    Case::new("jsonwebtoken_decode", mint.signer.alg, 1, move || {
-        let decoded = jsonwebtoken::decode::<Staff>(black_box(&token), &key, &validation);
-        black_box(decoded.expect("a good token"));
-    })
-}
-
-fn one<T>(name: &str, alg: &'static str, token: &str, verifier: Verifier<T>) -> Case
+pub(crate) fn one<T>(name: &str, alg: &'static str, token: &str, verifier: Verifier<T>) -> Case
 where
     T: DeserializeOwned + Send + Sync + 'static,
 {
@@ -102,7 +97,20 @@ where
     })
 }
 
-fn many<T>(name: &str, alg: &'static str, pool: &[String], verifier: Verifier<T>) -> Case
+/// Tokens in turn that the verifier has seen, all of them.
+pub(crate) fn knowing<T>(name: &str, alg: &'static str, tokens: &[String], verifier: Verifier<T>) -> Case
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    let kept = verifier.status().memory.expect("a memory").tokens;
+    assert_eq!(kept, tokens.len() as u64, "all of them are remembered");
+    let mut ring = Ring::new(tokens.to_vec());
+    Case::new(name, alg, tokens.len() as u64, move || {
+        black_box(wait::now(verifier.verify(black_box(ring.turn()))).expect("a good token"));
+    })
+}
+
+pub(crate) fn many<T>(name: &str, alg: &'static str, pool: &[String], verifier: Verifier<T>) -> Case
 where
     T: DeserializeOwned + Send + Sync + 'static,
 {

@@ -1,13 +1,20 @@
 //! Other crates on the same token: one route, guarded as each crate's own documentation shows it, keys given before the
-//! first request, claims typed where the crate can.
+//! first request, claims typed where the crate can. Without the feature `rivals` there are none.
 
+#[cfg(feature = "rivals")]
 mod aliri;
+#[cfg(feature = "rivals")]
 mod axum_jwt_auth;
+#[cfg(feature = "rivals")]
+mod by_hand;
+#[cfg(feature = "rivals")]
 mod huskarl;
+#[cfg(feature = "rivals")]
 mod oauth_resource_server;
+#[cfg(feature = "rivals")]
 mod tower_oauth2;
 
-use crate::tokens::Mint;
+use crate::{harness::Case, tokens::Mint};
 use axum::Router;
 
 /// One of them, ready to be called at `/orders`.
@@ -18,7 +25,24 @@ pub struct Rival {
     pub app: Router,
 }
 
+/// `jsonwebtoken::decode` with a prepared key: what many would use by hand.
+#[cfg(feature = "rivals")]
+pub fn by_hand(mint: &Mint, token: &str) -> Option<Case> {
+    Some(by_hand::decode(mint, token))
+}
+
+#[cfg(not(feature = "rivals"))]
+pub fn by_hand(_: &Mint, _: &str) -> Option<Case> {
+    None
+}
+
+#[cfg(not(feature = "rivals"))]
+pub fn all(_: &Mint) -> Vec<Rival> {
+    Vec::new()
+}
+
 /// All of them, for this mint's tokens.
+#[cfg(feature = "rivals")]
 pub fn all(mint: &Mint) -> Vec<Rival> {
     vec![
         Rival {
