@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 CORE = "1"
 SCRIPT = pathlib.Path(__file__).with_name("wrk.lua")
-# Until node's compiler has seen enough, and every token is known to who remembers.
-WARM_UP = 3
+# Turns until every token is known to who remembers, and node's compiler has seen enough.
+WARM_UP, WARM_UP_NODE = 3, 6
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Turn:
 
 
 def warm(take, case):
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP_NODE if case.kind == "node" else WARM_UP):
         take(case)
 
 

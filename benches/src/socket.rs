@@ -14,18 +14,21 @@ use std::{fs, path::Path};
 /// The most tokens that take turns.
 const TOKENS: u64 = 1_000;
 
-const OURS: &[(&str, fn(&Mint) -> Router)] = &[
+/// Makes a router that trusts this mint.
+type App = fn(&Mint) -> Router;
+
+const OWN: &[(&str, App)] = &[
     ("bare", |_| router::bare()),
     ("two_empty_layers", |_| router::two_empty_layers()),
     ("remembered", |mint| router::guarded(router::remembering(mint), router::three_terms())),
     ("first_sight", |mint| router::guarded(router::forgetful(mint), router::three_terms())),
 ];
 
-/// The router of the case with this name: one of ours, or a rival's.
+/// The router of the case with this name: one of our own, or a rival's.
 pub fn app(name: &str, mint: &Mint) -> Router {
-    let ours = OURS.iter().copied().find(|(known, _)| *known == name).map(|(_, app)| app);
+    let own = OWN.iter().copied().find(|(known, _)| *known == name).map(|(_, app)| app);
     let rival = || rivals::ALL.iter().find(|rival| rival.name == name).map(|rival| rival.app);
-    ours.or_else(rival).unwrap_or_else(|| panic!("there is no case {name:?}"))(mint)
+    own.or_else(rival).unwrap_or_else(|| panic!("there is no case {name:?}"))(mint)
 }
 
 /// The rivals as the driver wants to know them.
