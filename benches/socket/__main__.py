@@ -34,19 +34,21 @@ def measured(alg, plan, options):
     """For each case, its turn in each round."""
     samples = [[] for _ in plan]
     for fleet in range(FLEETS):
-        rounds = (options.rounds + FLEETS - 1 - fleet) // FLEETS
-        if rounds == 0:
-            continue
-        folder = servers.minted(alg)
-        with servers.running({case.server: case for case in plan}, folder) as fleet_of:
-            take = lambda case: turns.turn(fleet_of[case.server], folder, case.tokens, options)
-            for case in plan:
-                turns.warm(take, case)
-            for turn in range(rounds):
-                for place in range(len(plan)):
-                    index = (turn + place) % len(plan)
-                    samples[index].append(take(plan[index]))
+        share = range(fleet, options.rounds, FLEETS)
+        if share:
+            fleet_measured(servers.minted(alg), plan, share, samples, options)
     return samples
+
+
+def fleet_measured(folder, plan, rounds, samples, options):
+    with servers.running({case.server: case for case in plan}, folder) as running:
+        take = lambda case: turns.turn(running[case.server], folder, case.tokens, options)
+        for case in plan:
+            turns.warm(take, case)
+        for number in rounds:
+            for place in range(len(plan)):
+                index = (number + place) % len(plan)
+                samples[index].append(take(plan[index]))
 
 
 def main():

@@ -35,9 +35,6 @@ def rows(alg, plan, samples):
 
 
 def _row(alg, case, turns, bare):
-    wall = [turn.request_ns for turn in turns]
-    median = statistics.median(wall)
-    low, high = _percentile(wall, 0.1), _percentile(wall, 0.9)
     row = {
         "bench": "socket",
         "table": f"{alg}, requests over sockets kept alive, one core for the server",
@@ -45,18 +42,29 @@ def _row(alg, case, turns, bare):
         "alg": alg,
         "tokens": case.tokens,
         "rounds": len(turns),
-        "median_ns": round(median, 1),
-        "p10_ns": round(low, 1),
-        "p90_ns": round(high, 1),
-        "over_bare_ns": round(median - statistics.median(turn.request_ns for turn in bare), 1),
-        "requests_per_second": round(1e9 / median),
-        "server_ns": round(statistics.median(turn.server_ns for turn in turns), 1),
     }
-    row |= {name: round(statistics.median(getattr(turn, name) for turn in turns), 3) for name in SHARES}
-    if case.name != "bare":
-        row |= _ratio("ratio", "ratio_to_bare", [b.request_ns / t.request_ns for b, t in zip(bare, turns)])
-        row |= _ratio("server", "server_ratio_to_bare", [b.server_ns / t.server_ns for b, t in zip(bare, turns)])
-    return row
+    return row | _times_taken(turns, bare) | ({} if case.name == "bare" else _ratios(turns, bare))
+
+
+def _times_taken(turns, bare):
+    wall = [turn.request_ns for turn in turns]
+    middle = lambda name, of=turns: statistics.median(getattr(turn, name) for turn in of)
+    median = middle("request_ns")
+    return {
+        "median_ns": round(median, 1),
+        "p10_ns": round(_percentile(wall, 0.1), 1),
+        "p90_ns": round(_percentile(wall, 0.9), 1),
+        "over_bare_ns": round(median - middle("request_ns", bare), 1),
+        "requests_per_second": round(1e9 / median),
+        "server_ns": round(middle("server_ns"), 1),
+        **{name: round(middle(name), 3) for name in SHARES},
+    }
+
+
+def _ratios(turns, bare):
+    within = lambda name: [getattr(one, name) / getattr(turn, name) for one, turn in zip(bare, turns)]
+    requests = _ratio("ratio", "ratio_to_bare", within("request_ns"))
+    return requests | _ratio("server", "server_ratio_to_bare", within("server_ns"))
 
 
 def _ratio(prefix, name, within_rounds):
@@ -87,7 +95,7 @@ def _fastest(kind, plan, made):
 
 
 def _times(row, other):
-    """As many requests as `other` answers, `row` answers this often."""
+    """How many requests `row` answers while `other` answers one."""
     return round(other["median_ns"] / row["median_ns"], 2)
 
 
