@@ -92,15 +92,15 @@ fn empty_layers(token: &[String]) -> Vec<Case> {
 }
 
 fn remembered_request(mint: &Mint, tokens: &[String]) -> Case {
-    let app = router::guarded(router::verifier(mint, |builder| builder), router::three_terms());
+    let app = router::guarded(router::remembering(mint), router::three_terms());
     let caller = Caller::new(app, tokens).warm();
     router::calling(StatusCode::OK, "router: remembered", ALG, tokens.len(), caller)
 }
 
 fn requests(mint: &Mint, token: &[String]) -> Vec<Case> {
-    let forgetful = router::verifier(mint, VerifierBuilder::without_memory);
+    let forgetful = router::forgetful(mint);
     let first_sight = router::guarded(forgetful, router::three_terms());
-    let verifier = || router::verifier(mint, |builder| builder);
+    let verifier = || router::remembering(mint);
     let outside = router::guarded_from_outside(verifier());
     let denied = router::guarded(verifier(), router::denying());
     vec![
@@ -112,7 +112,7 @@ fn requests(mint: &Mint, token: &[String]) -> Vec<Case> {
 
 fn tampered(mint: &Mint) -> Vec<Case> {
     let token = [mint.tampered()];
-    let app = router::guarded(router::verifier(mint, |builder| builder), router::three_terms());
+    let app = router::guarded(router::remembering(mint), router::three_terms());
     vec![
         verify::bare_refusal(mint, &token[0]),
         answering(StatusCode::UNAUTHORIZED, "router: tampered", ALG, &token, app).against("bare_refusal"),
@@ -121,7 +121,7 @@ fn tampered(mint: &Mint) -> Vec<Case> {
 
 /// Behind a layer that requires a token, and behind one that does not.
 fn without_token(mint: &Mint, optional: bool) -> Case {
-    let layer = AuthenticateLayer::new(router::verifier(mint, |builder| builder));
+    let layer = AuthenticateLayer::new(router::remembering(mint));
     let (layer, name, status) = match optional {
         true => (layer.optional(), "router: without_token_optional", StatusCode::OK),
         false => (layer, "router: without_token", StatusCode::UNAUTHORIZED),

@@ -1,6 +1,7 @@
 //! An issuer's key pairs, made when they are needed.
 
 use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der},
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, KeySize, PublicKeyComponents},
     signature::{
@@ -38,6 +39,30 @@ impl Signer {
             _ => panic!("no key pair for {alg}"),
         };
         Self { alg, kid: KID.into(), pair }
+    }
+
+    /// The key pair that another program wrote down: of RS256 or ES256.
+    pub fn from_pkcs8(alg: &'static str, der: &[u8]) -> Self {
+        let pair = match alg {
+            "RS256" => Pair::Rsa(RsaKeyPair::from_pkcs8(der).expect("an RSA key")),
+            "ES256" => {
+                Pair::Ec(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).expect("an EC key"))
+            }
+            _ => panic!("no key pair of a file for {alg}"),
+        };
+        Self { alg, kid: KID.into(), pair }
+    }
+
+    /// For another program to read.
+    pub fn to_pkcs8(&self) -> Vec<u8> {
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key of our own");
+                der.as_ref().to_vec()
+            }
+            Pair::Ec(pair) => pair.to_pkcs8v1().expect("a key of our own").as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.to_pkcs8v1().expect("a key of our own").as_ref().to_vec(),
+        }
     }
 
     pub fn with_kid(mut self, kid: String) -> Self {

@@ -13,6 +13,7 @@ pub mod ours;
 pub mod report;
 pub mod rivals;
 pub mod router;
+pub mod socket;
 pub mod threads;
 pub mod tokens;
 pub mod verify;

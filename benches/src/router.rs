@@ -21,6 +21,7 @@ use tower_bearer::{
     AuthenticateLayer, Claims, Verifier,
     policy::{Policy, client, role, scope},
     require,
+    verify::VerifierBuilder,
 };
 
 /// Room for 10 000 tokens; 1 and 1 000 fit into the default.
@@ -41,7 +42,7 @@ fn table(alg: &'static str) -> Table {
     cases.extend(remembered(&mint, &pool));
     cases.extend(refused(&mint, one));
     let mut notes = Vec::new();
-    for rival in rivals::all(&mint) {
+    for rival in rivals::ALL {
         notes.push(format!("{} {}: {}", rival.name, rivals::version(rival.name), rival.how));
         cases.push(proven(&mint, one, rival));
     }
@@ -51,30 +52,40 @@ fn table(alg: &'static str) -> Table {
 }
 
 fn floors(alg: &'static str, pool: &[String]) -> Vec<Case> {
-    let bare = || Router::new().route("/orders", get(plain)).with_state(());
-    let inner = || Router::new().route("/orders", get(plain).route_layer(Nothing));
     let ok = StatusCode::OK;
     let mut cases = vec![
         answering(ok, "one_empty_layer", alg, &pool[..1], bare().layer(Nothing).with_state(())),
         answering(ok, "two_empty_layers_one_outside", alg, &pool[..1], Nothing.layer(inner().with_state(()))),
     ];
     for tokens in [1, 1_000, 10_000] {
-        let two = inner().layer(Nothing).with_state(());
         cases.push(answering(ok, "bare", alg, &pool[..tokens], bare()));
-        cases.push(answering(ok, "two_empty_layers", alg, &pool[..tokens], two));
+        cases.push(answering(ok, "two_empty_layers", alg, &pool[..tokens], two_empty_layers()));
     }
     cases
 }
 
+/// The route that nobody guards.
+pub fn bare() -> Router {
+    Router::new().route("/orders", get(plain))
+}
+
+/// Layers that do nothing, where this crate's two would be.
+pub fn two_empty_layers() -> Router {
+    inner().layer(Nothing).with_state(())
+}
+
+fn inner() -> Router {
+    Router::new().route("/orders", get(plain).route_layer(Nothing))
+}
+
 fn first_sight(mint: &Mint, pool: &[String]) -> Vec<Case> {
-    let forgetful = || verifier(mint, |builder| builder.without_memory());
     let alg = mint.signer.alg;
-    let fresh = ours::full(mint, verifier(mint, |builder| builder));
+    let fresh = ours::full(mint, remembering(mint));
     let guard = ours::NeverHit(fresh.clone());
     let mut caller = Caller::new(guarded(fresh, three_terms()), pool);
     vec![
-        answering(StatusCode::OK, "first_sight", alg, &pool[..1], guarded(forgetful(), three_terms())),
-        answering(StatusCode::OK, "first_sight_many", alg, pool, guarded(forgetful(), three_terms())),
+        answering(StatusCode::OK, "first_sight", alg, &pool[..1], guarded(forgetful(mint), three_terms())),
+        answering(StatusCode::OK, "first_sight_many", alg, pool, guarded(forgetful(mint), three_terms())),
         Case::new("first_sight_memory_on", alg, pool.len() as u64, move || {
             let _ = &guard;
             assert_eq!(black_box(caller.call()), StatusCode::OK);
@@ -85,14 +96,14 @@ fn first_sight(mint: &Mint, pool: &[String]) -> Vec<Case> {
 fn remembered(mint: &Mint, pool: &[String]) -> Vec<Case> {
     let alg = mint.signer.alg;
     let knows = |tokens: usize| {
-        let verifier = if tokens > 1_000 { roomy(mint) } else { verifier(mint, |builder| builder) };
+        let verifier = if tokens > 1_000 { roomy(mint) } else { remembering(mint) };
         let app = guarded(verifier.clone(), three_terms());
         let caller = Caller::new(app, &pool[..tokens]).warm();
         let memory = verifier.status().memory.expect("a memory");
         assert_eq!(memory.tokens, tokens as u64, "all of them are remembered");
         calling(StatusCode::OK, "remembered", alg, tokens, caller)
     };
-    let outside = guarded_from_outside(verifier(mint, |builder| builder));
+    let outside = guarded_from_outside(remembering(mint));
     let mut cases: Vec<Case> = [1, 1_000, 10_000].map(knows).into();
     cases.push(answering(StatusCode::OK, "remembered_from_outside", alg, &pool[..1], outside));
     cases
@@ -100,9 +111,9 @@ fn remembered(mint: &Mint, pool: &[String]) -> Vec<Case> {
 
 fn refused(mint: &Mint, one: &[String]) -> Vec<Case> {
     let alg = mint.signer.alg;
-    let denied = guarded(verifier(mint, |builder| builder), denying());
+    let denied = guarded(remembering(mint), denying());
     let tampered = [mint.tampered()];
-    let guarded = guarded(verifier(mint, |builder| builder), three_terms());
+    let guarded = guarded(remembering(mint), three_terms());
     vec![
         answering(StatusCode::FORBIDDEN, "remembered_denied", alg, one, denied),
         answering(StatusCode::UNAUTHORIZED, "tampered", alg, &tampered, guarded),
@@ -110,16 +121,17 @@ fn refused(mint: &Mint, one: &[String]) -> Vec<Case> {
 }
 
 /// A rival is timed once it has shown what it lets through and what it refuses.
-fn proven(mint: &Mint, one: &[String], rival: Rival) -> Case {
+fn proven(mint: &Mint, one: &[String], rival: &Rival) -> Case {
+    let app = (rival.app)(mint);
     let name = format!("{} {}", rival.name, rivals::version(rival.name));
     for (token, status, what) in [
         (one[0].clone(), StatusCode::OK, "a good token"),
         (mint.tampered(), StatusCode::UNAUTHORIZED, "a tampered one"),
         (mint.for_another_audience(), StatusCode::UNAUTHORIZED, "one for another audience"),
     ] {
-        assert_eq!(Caller::new(rival.app.clone(), &[token]).call(), status, "{name}, {what}");
+        assert_eq!(Caller::new(app.clone(), &[token]).call(), status, "{name}, {what}");
     }
-    answering(StatusCode::OK, &name, mint.signer.alg, one, rival.app)
+    answering(StatusCode::OK, &name, mint.signer.alg, one, app)
 }
 
 /// This crate around one route: the layer, the policy, the extractor.
@@ -152,10 +164,17 @@ pub fn roomy(mint: &Mint) -> Verifier<Staff> {
     verifier(mint, |builder| builder.memory(ROOM.0, ROOM.1))
 }
 
-pub(crate) fn verifier(
-    mint: &Mint,
-    set: impl FnOnce(tower_bearer::verify::VerifierBuilder) -> tower_bearer::verify::VerifierBuilder,
-) -> Verifier<Staff> {
+/// A verifier for which each request is the first one.
+pub fn forgetful(mint: &Mint) -> Verifier<Staff> {
+    verifier(mint, VerifierBuilder::without_memory)
+}
+
+/// A verifier with the default memory.
+pub fn remembering(mint: &Mint) -> Verifier<Staff> {
+    verifier(mint, |builder| builder)
+}
+
+fn verifier(mint: &Mint, set: impl FnOnce(VerifierBuilder) -> VerifierBuilder) -> Verifier<Staff> {
     let issuer = ours::fixed(mint).roles_from(["/realm_access/roles"]);
     set(ours::trusting(issuer)).claims().build().expect("a verifier")
 }

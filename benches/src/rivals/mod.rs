@@ -17,12 +17,13 @@ mod tower_oauth2;
 use crate::{harness::Case, tokens::Mint};
 use axum::Router;
 
-/// One of them, ready to be called at `/orders`.
+/// One of them, and how it guards `/orders`.
 pub struct Rival {
     pub name: &'static str,
     /// How it was set up, where that says something about its figures.
     pub how: &'static str,
-    pub app: Router,
+    /// A router of its own for this mint's tokens.
+    pub app: fn(&Mint) -> Router,
 }
 
 /// `jsonwebtoken::decode` with a prepared key: what many would use by hand.
@@ -37,41 +38,36 @@ pub fn by_hand(_: &Mint, _: &str) -> Option<Case> {
 }
 
 #[cfg(not(feature = "rivals"))]
-pub fn all(_: &Mint) -> Vec<Rival> {
-    Vec::new()
-}
+pub const ALL: &[Rival] = &[];
 
-/// All of them, for this mint's tokens.
 #[cfg(feature = "rivals")]
-pub fn all(mint: &Mint) -> Vec<Rival> {
-    vec![
-        Rival {
-            name: "aliri_tower",
-            how: "ring; JWT layer and a scope layer of two scopes; claims as an extension",
-            app: aliri::app(mint),
-        },
-        Rival {
-            name: "axum-jwt-auth",
-            how: "jsonwebtoken 10 on AWS-LC, local keys; an extractor, no scopes",
-            app: axum_jwt_auth::app(mint),
-        },
-        Rival {
-            name: "huskarl-axum",
-            how: "its default platform, RustCrypto; scope layer of two scopes; claims by its extractor",
-            app: huskarl::app(mint),
-        },
-        Rival {
-            name: "oauth-resource-server",
-            how: "jsonwebtoken 9 on ring; layer that requires two scopes; its own token type, untyped claims",
-            app: oauth_resource_server::app(mint),
-        },
-        Rival {
-            name: "tower-oauth2-resource-server",
-            how: "jsonwebtoken 11 on AWS-LC, static keys; layer, claims as an extension, no scopes",
-            app: tower_oauth2::app(mint),
-        },
-    ]
-}
+pub const ALL: &[Rival] = &[
+    Rival {
+        name: "aliri_tower",
+        how: "ring; JWT layer and a scope layer of two scopes; claims as an extension",
+        app: aliri::app,
+    },
+    Rival {
+        name: "axum-jwt-auth",
+        how: "jsonwebtoken 10 on AWS-LC, local keys; an extractor, no scopes",
+        app: axum_jwt_auth::app,
+    },
+    Rival {
+        name: "huskarl-axum",
+        how: "its default platform, RustCrypto; scope layer of two scopes; claims by its extractor",
+        app: huskarl::app,
+    },
+    Rival {
+        name: "oauth-resource-server",
+        how: "jsonwebtoken 9 on ring; layer that requires two scopes; its own token type, untyped claims",
+        app: oauth_resource_server::app,
+    },
+    Rival {
+        name: "tower-oauth2-resource-server",
+        how: "jsonwebtoken 11 on AWS-LC, static keys; layer, claims as an extension, no scopes",
+        app: tower_oauth2::app,
+    },
+];
 
 /// The release that is measured, from the lock file.
 pub fn version(name: &str) -> &'static str {
