@@ -1,38 +1,48 @@
 //! From the text to its nodes, by serde_json's reader: what is JSON, and what a number is, is its word.
 
-use super::document::{Node, Span};
+use super::document::{Node, Number, Span};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Number;
 use std::{fmt, sync::LazyLock};
 
-/// The nodes of an object, and the strings that had escapes; `None` for what is no JSON, or no object.
-pub(super) fn build(text: &str) -> Option<(Vec<Node>, String)> {
-    // One node for eight bytes is what claims need at most as issuers write them.
+pub(super) struct Built {
+    pub(super) nodes: Vec<Node>,
+    pub(super) numbers: Vec<Number>,
+    /// The strings that had escapes.
+    pub(super) unescaped: String,
+}
+
+/// `None` for what is no JSON, no object, or longer than 16 bits count.
+pub(super) fn build(text: &str) -> Option<Built> {
+    // One node for eight bytes is more than claims need as issuers write them.
     let nodes = Vec::with_capacity(text.len() / 8 + 8);
-    let mut builder = Builder { nodes, unescaped: String::new(), text };
+    let built = Built { nodes, numbers: Vec::new(), unescaped: String::new() };
+    let mut builder = Builder { built, text };
     let mut reader = serde_json::Deserializer::from_str(text);
     builder.deserialize(&mut reader).ok()?;
     reader.end().ok()?;
-    let is_object = matches!(builder.nodes.first(), Some(Node::Object(_)));
-    is_object.then_some((builder.nodes, builder.unescaped))
+    let is_object = matches!(builder.built.nodes.first(), Some(Node::Object(_)));
+    is_object.then_some(builder.built)
 }
 
 struct Builder<'a> {
-    nodes: Vec<Node>,
-    unescaped: String,
+    built: Built,
     text: &'a str,
 }
 
 impl Builder<'_> {
     fn push<E>(&mut self, node: Node) -> Result<(), E> {
-        self.nodes.push(node);
+        self.built.nodes.push(node);
         Ok(())
     }
 
+    fn push_number<E: Error>(&mut self, number: Number) -> Result<(), E> {
+        let index = small(self.built.numbers.len())?;
+        self.built.numbers.push(number);
+        self.push(Node::Number(index))
+    }
+
     fn push_text<E: Error>(&mut self, start: usize, length: usize) -> Result<(), E> {
-        let number = |number: usize| u32::try_from(number).map_err(|_| E::custom("too long"));
-        let span = Span { start: number(start)?, length: number(length)? };
-        self.push(Node::Text(span))
+        self.push(Node::Text(Span { start: small(start)?, length: small(length)? }))
     }
 
     /// Where a string begins that is a part of the text.
@@ -42,9 +52,9 @@ impl Builder<'_> {
     }
 
     /// Says where a container ends, when that is known.
-    fn close<E: Error>(&mut self, at: usize, container: fn(u32) -> Node) -> Result<(), E> {
-        let end = u32::try_from(self.nodes.len()).map_err(|_| E::custom("too long"))?;
-        if let Some(node) = self.nodes.get_mut(at) {
+    fn close<E: Error>(&mut self, at: usize, container: fn(u16) -> Node) -> Result<(), E> {
+        let end = small(self.built.nodes.len())?;
+        if let Some(node) = self.built.nodes.get_mut(at) {
             *node = container(end);
         }
         Ok(())
@@ -53,8 +63,8 @@ impl Builder<'_> {
     /// Where serde_json is built to keep numbers as they were written, it gives them as a map of one member.
     fn is_number(&self, at: usize) -> bool {
         *NUMBERS_ARE_MAPS
-            && self.nodes.len() == at + 2
-            && self.unescaped.ends_with("$serde_json::private::Number")
+            && self.built.nodes.len() == at + 2
+            && self.built.unescaped.ends_with("$serde_json::private::Number")
     }
 }
 
@@ -81,16 +91,16 @@ impl<'de> Visitor<'de> for &mut Builder<'_> {
         self.push(Node::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.push(Node::Below(value))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.push_number(Number::Below(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.push(Node::Whole(value))
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.push_number(Number::Whole(value))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.push(Node::Fraction(value))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.push_number(Number::Fraction(value))
     }
 
     fn visit_borrowed_str<E: Error>(self, part: &'de str) -> Result<(), E> {
@@ -101,26 +111,26 @@ impl<'de> Visitor<'de> for &mut Builder<'_> {
     }
 
     fn visit_str<E: Error>(self, unescaped: &str) -> Result<(), E> {
-        let start = self.text.len() + self.unescaped.len();
-        self.unescaped.push_str(unescaped);
+        let start = self.text.len() + self.built.unescaped.len();
+        self.built.unescaped.push_str(unescaped);
         self.push_text(start, unescaped.len())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        let at = self.nodes.len();
-        self.nodes.push(Node::Null);
+        let at = self.built.nodes.len();
+        self.built.nodes.push(Node::Null);
         while access.next_element_seed(&mut *self)?.is_some() {}
         self.close(at, Node::Array)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        let at = self.nodes.len();
-        self.nodes.push(Node::Null);
+        let at = self.built.nodes.len();
+        self.built.nodes.push(Node::Null);
         while access.next_key_seed(&mut *self)?.is_some() {
             if self.is_number(at) {
-                let node = node_of(&access.next_value::<String>()?).ok_or_else(|| A::Error::custom("number"))?;
-                self.nodes.truncate(at);
-                return self.push(node);
+                let number = access.next_value::<String>()?;
+                self.built.nodes.truncate(at);
+                return self.push_number(number_of(&number).ok_or_else(|| A::Error::custom("number"))?);
             }
             access.next_value_seed(&mut *self)?;
         }
@@ -128,16 +138,20 @@ impl<'de> Visitor<'de> for &mut Builder<'_> {
     }
 }
 
+fn small<E: Error>(number: usize) -> Result<u16, E> {
+    number.try_into().map_err(|_| E::custom("too long"))
+}
+
 /// A number as written, as serde_json reads it where it is not asked to keep it so.
-fn node_of(written: &str) -> Option<Node> {
-    let number: Number = written.parse().ok()?;
+fn number_of(written: &str) -> Option<Number> {
+    let number: serde_json::Number = written.parse().ok()?;
     if let Some(whole) = number.as_u64() {
-        return Some(Node::Whole(whole));
+        return Some(Number::Whole(whole));
     }
     if let Some(below) = number.as_i64() {
-        return Some(Node::Below(below));
+        return Some(Number::Below(below));
     }
-    number.as_f64().filter(|number| number.is_finite()).map(Node::Fraction)
+    number.as_f64().filter(|number| number.is_finite()).map(Number::Fraction)
 }
 
 /// Whether anybody in this program has switched on serde_json's `arbitrary_precision`.

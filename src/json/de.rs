@@ -1,6 +1,6 @@
 //! A document as serde sees it, so that an application's own type is built from what was read already.
 
-use super::document::{Item, Node};
+use super::document::{Item, Node, Number};
 use serde::{
     Deserializer,
     de::{
@@ -26,9 +26,12 @@ impl<'de> Deserializer<'de> for Item<'de> {
         match self.node() {
             Node::Null => visitor.visit_unit(),
             Node::Bool(value) => visitor.visit_bool(value),
-            Node::Below(value) => visitor.visit_i64(value),
-            Node::Whole(value) => visitor.visit_u64(value),
-            Node::Fraction(value) => visitor.visit_f64(value),
+            Node::Number(_) => match self.number() {
+                Some(Number::Below(value)) => visitor.visit_i64(value),
+                Some(Number::Whole(value)) => visitor.visit_u64(value),
+                Some(Number::Fraction(value)) => visitor.visit_f64(value),
+                None => visitor.visit_unit(),
+            },
             Node::Text(_) => visitor.visit_borrowed_str(self.as_str().unwrap_or_default()),
             Node::Array(_) => {
                 let mut items = SeqDeserializer::new(self.items().into_iter().flatten());

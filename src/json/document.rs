@@ -1,5 +1,9 @@
-use super::{ObjectError, build, is_shallow};
-use serde_json::{Map, Number, Value};
+use super::{
+    ObjectError,
+    build::{self, Built},
+    is_shallow,
+};
+use serde_json::{Map, Value};
 use std::collections::HashSet;
 
 /// One JSON object, read once: its text, and what stands where in it.
@@ -14,33 +18,37 @@ pub(crate) struct Document {
     length: usize,
     /// The object, then each member's name and value in the order of the text; a container is followed by what is in it.
     nodes: Vec<Node>,
-    /// A bit for each name that is there, and by chance for others: most names that are asked for are not there.
-    names: u64,
+    numbers: Vec<Number>,
+    names: Names,
     repeats_nested: bool,
 }
 
+/// Small, so that all of a token's lie in few lines of the processor's cache. No token comes near to what 16 bits count.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Node {
     Null,
     Bool(bool),
+    /// The number with this index.
+    Number(u16),
+    Text(Span),
+    /// Up to the node with this index.
+    Array(u16),
+    Object(u16),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Number {
     Below(i64),
     Whole(u64),
     Fraction(f64),
-    Text(Span),
-    /// Up to the node with this index.
-    Array(u32),
-    Object(u32),
 }
 
 /// Where a string of a document stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    pub(super) start: u32,
-    pub(super) length: u32,
+    pub(super) start: u16,
+    pub(super) length: u16,
 }
-
-/// More members than that are looked through by their hashes.
-const FEW: usize = 48;
 
 impl Document {
     /// Reads one JSON object, refusing a member named twice at the top level.
@@ -50,18 +58,18 @@ impl Document {
             return Err(ObjectError::TooDeep);
         }
         let length = text.len();
-        let (nodes, unescaped) = build::build(&text).ok_or(ObjectError::Malformed)?;
+        let Built { nodes, numbers, unescaped } = build::build(&text).ok_or(ObjectError::Malformed)?;
         text.push_str(&unescaped);
-        let mut document = Self { text, length, nodes, names: 0, repeats_nested: false };
-        document.note_names()?;
+        let mut document = Self { text, length, nodes, numbers, ..Self::default() };
+        document.names = Names::of(document.members()).ok_or(ObjectError::Duplicate)?;
+        let repeats_nested = document.nested().any(|members| Names::of(members).is_none());
+        document.repeats_nested = repeats_nested;
         Ok(document)
     }
 
-    fn note_names(&mut self) -> Result<(), ObjectError> {
-        self.names = names_of(self.members()).ok_or(ObjectError::Duplicate)?;
-        let nested = (1..self.nodes.len()).filter_map(|at| Item { document: self, at }.entries());
-        self.repeats_nested = nested.map(names_of).any(|names| names.is_none());
-        Ok(())
+    /// The members of each object inside of it.
+    fn nested(&self) -> impl Iterator<Item = Members<'_>> {
+        (1..self.nodes.len()).filter_map(|at| Item { document: self, at }.entries())
     }
 
     /// Whether an object inside of it names a member twice, of which the later counts: serde shows both.
@@ -81,8 +89,10 @@ impl Document {
 
     /// A member's value.
     pub(crate) fn get(&self, name: &str) -> Option<Item<'_>> {
-        if self.names & bit(name) == 0 {
-            return None;
+        let at = self.names.first(name)?;
+        let item = |at| Item { document: self, at };
+        if item(at).is(name) {
+            return Some(item(at + 1));
         }
         self.members().find(|(had, _)| had.is(name)).map(|(_, value)| value)
     }
@@ -101,8 +111,8 @@ impl Document {
     }
 
     pub(crate) fn resolve(&self, span: Span) -> &str {
-        let start = span.start as usize;
-        self.text.get(start..start + span.length as usize).unwrap_or_default()
+        let start = usize::from(span.start);
+        self.text.get(start..start + usize::from(span.length)).unwrap_or_default()
     }
 
     /// The same as a map of values, which costs what this here is for not to pay.
@@ -112,7 +122,8 @@ impl Document {
 
     /// What it takes in memory, and what its map of values would take beside it, in bytes.
     pub(crate) fn weight(&self) -> u64 {
-        let bytes = self.text.capacity() + self.nodes.capacity() * size_of::<Node>();
+        let numbers = self.numbers.capacity() * size_of::<Number>();
+        let bytes = self.text.capacity() + self.nodes.capacity() * size_of::<Node>() + numbers;
         let as_map = self.text.len() + self.nodes.len() * VALUE_BYTES;
         (bytes + as_map) as u64
     }
@@ -121,31 +132,61 @@ impl Document {
 /// What one value, name or string takes in a map of values, with its share of nodes and the allocator's books.
 const VALUE_BYTES: usize = 64;
 
-/// The bits of all names; `None` where one of them is there twice.
-fn names_of(members: Members<'_>) -> Option<u64> {
-    let (mut names, mut all) = (0, HashSet::new());
-    let is_large = members.clone().nth(FEW).is_some();
-    for (index, (name, _)) in members.clone().enumerate() {
-        let (name, bit) = (name.text(), bit(name.text()));
-        let is_there = match is_large {
-            true => !all.insert(name),
-            false => names & bit != 0 && members.clone().take(index).any(|(had, _)| had.is(name)),
-        };
-        if is_there {
-            return None;
-        }
-        names |= bit;
+/// Where to look for a name first: most that are asked for are not there, and that should cost nothing.
+struct Names([u16; PLACES]);
+
+const PLACES: usize = 64;
+/// More members than that are held against each other by their hashes.
+const FEW: usize = 48;
+
+impl Default for Names {
+    fn default() -> Self {
+        Self([0; PLACES])
     }
-    Some(names)
 }
 
-/// One of 64 bits, by what is cheaply seen of a name.
-fn bit(name: &str) -> u64 {
+impl Names {
+    /// `None` where a name is there twice.
+    fn of(members: Members<'_>) -> Option<Self> {
+        let (mut names, mut all) = (Self::default(), HashSet::new());
+        let is_large = members.clone().nth(FEW).is_some();
+        for (index, (item, _)) in members.clone().enumerate() {
+            let name = item.text();
+            let is_free = names.take(name, item.at);
+            let is_new = match is_large {
+                true => all.insert(name),
+                false => is_free || !members.clone().take(index).any(|(had, _)| had.is(name)),
+            };
+            if !is_new {
+                return None;
+            }
+        }
+        Some(names)
+    }
+
+    /// Says where a name stands; false where another one, or the same, has its place.
+    fn take(&mut self, name: &str, at: usize) -> bool {
+        match self.0.get_mut(place(name)) {
+            Some(place @ 0) => {
+                *place = u16::try_from(at).unwrap_or_default();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Where a name may stand: there, or anywhere. `None` where it stands nowhere.
+    fn first(&self, name: &str) -> Option<usize> {
+        self.0.get(place(name)).copied().filter(|at| *at != 0).map(usize::from)
+    }
+}
+
+/// One of the places, by what is cheaply seen of a name.
+fn place(name: &str) -> usize {
     let bytes = name.as_bytes();
     let (first, last) = (bytes.first().copied().unwrap_or(0), bytes.last().copied().unwrap_or(0));
     let middle = bytes.get(bytes.len() / 2).copied().unwrap_or(0);
-    let mixed = bytes.len() + 7 * usize::from(first) + 13 * usize::from(last) + 29 * usize::from(middle);
-    1 << (mixed % 64)
+    (bytes.len() + 7 * usize::from(first) + 13 * usize::from(last) + 29 * usize::from(middle)) % PLACES
 }
 
 /// One value of a document, or a member's name.
@@ -166,7 +207,8 @@ impl<'a> Item<'a> {
     }
 
     fn is(self, text: &str) -> bool {
-        self.as_str() == Some(text)
+        let Some(span) = self.span() else { return false };
+        usize::from(span.length) == text.len() && self.document.resolve(span) == text
     }
 
     pub(crate) fn span(self) -> Option<Span> {
@@ -185,9 +227,9 @@ impl<'a> Item<'a> {
         let mut start = self.span().map_or(0, |span| span.start);
         self.text().split(' ').filter_map(move |word| {
             // A part of a text is no longer than the text.
-            let length = u32::try_from(word.len()).unwrap_or(0);
+            let length = u16::try_from(word.len()).unwrap_or(0);
             let span = Span { start, length };
-            start += length + 1;
+            start = start.saturating_add(length).saturating_add(1);
             (length > 0).then_some(span)
         })
     }
@@ -203,29 +245,35 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// A whole number as it is; also what is written as a fraction and is none is no whole number here.
-    pub(crate) fn as_i64(self) -> Option<i64> {
+    pub(super) fn number(self) -> Option<Number> {
         match self.node() {
-            Node::Below(value) => Some(value),
-            Node::Whole(value) => value.try_into().ok(),
+            Node::Number(index) => self.document.numbers.get(usize::from(index)).copied(),
             _ => None,
         }
     }
 
-    pub(crate) fn as_f64(self) -> Option<f64> {
-        match self.node() {
-            Node::Below(value) => Some(value as f64),
-            Node::Whole(value) => Some(value as f64),
-            Node::Fraction(value) => Some(value),
-            _ => None,
+    /// A whole number; what is written as a fraction is none, whatever it amounts to.
+    pub(crate) fn as_i64(self) -> Option<i64> {
+        match self.number()? {
+            Number::Below(value) => Some(value),
+            Number::Whole(value) => value.try_into().ok(),
+            Number::Fraction(_) => None,
         }
+    }
+
+    pub(crate) fn as_f64(self) -> Option<f64> {
+        Some(match self.number()? {
+            Number::Below(value) => value as f64,
+            Number::Whole(value) => value as f64,
+            Number::Fraction(value) => value,
+        })
     }
 
     /// The items of an array.
     pub(crate) fn items(self) -> Option<Items<'a>> {
         match self.node() {
             Node::Array(end) => {
-                Some(Items { document: self.document, next: self.at + 1, end: end as usize })
+                Some(Items { document: self.document, next: self.at + 1, end: usize::from(end) })
             }
             _ => None,
         }
@@ -235,7 +283,7 @@ impl<'a> Item<'a> {
     pub(crate) fn entries(self) -> Option<Members<'a>> {
         match self.node() {
             Node::Object(end) => {
-                Some(Members { document: self.document, next: self.at + 1, end: end as usize })
+                Some(Members { document: self.document, next: self.at + 1, end: usize::from(end) })
             }
             _ => None,
         }
@@ -250,15 +298,18 @@ impl<'a> Item<'a> {
         match self.node() {
             Node::Null => Value::Null,
             Node::Bool(value) => Value::Bool(value),
-            Node::Below(value) => value.into(),
-            Node::Whole(value) => value.into(),
-            // What was read is finite.
-            Node::Fraction(value) => Number::from_f64(value).map_or(Value::Null, Value::Number),
+            Node::Number(_) => self.number().map_or(Value::Null, |number| match number {
+                Number::Below(value) => value.into(),
+                Number::Whole(value) => value.into(),
+                Number::Fraction(value) => value.into(),
+            }),
             Node::Text(span) => Value::String(self.document.resolve(span).to_owned()),
             Node::Array(_) => self.items().into_iter().flatten().map(Item::to_value).collect(),
             Node::Object(_) => {
                 let entries = self.entries().into_iter().flatten();
-                Value::Object(entries.map(|(name, value)| (name.text().to_owned(), value.to_value())).collect())
+                Value::Object(
+                    entries.map(|(name, value)| (name.text().to_owned(), value.to_value())).collect(),
+                )
             }
         }
     }
@@ -266,7 +317,7 @@ impl<'a> Item<'a> {
     /// Where the next value begins.
     fn behind(self) -> usize {
         match self.node() {
-            Node::Array(end) | Node::Object(end) => end as usize,
+            Node::Array(end) | Node::Object(end) => usize::from(end),
             _ => self.at + 1,
         }
     }

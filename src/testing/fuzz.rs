@@ -110,7 +110,11 @@ pub fn claims(data: &[u8]) {
     let authorities = issuer.mapping.read(&claims);
     let principal = Principal::new(registered, authorities, ClaimMap::new(claims));
     assert!(principal.audiences().any(|audience| audience == "api"));
-    assert_eq!(serde_json::from_slice(data).ok(), Some(Value::Object((**principal.claims()).clone())), "read as serde_json does");
+    assert_eq!(
+        serde_json::from_slice(data).ok(),
+        Some(Value::Object((**principal.claims()).clone())),
+        "read as serde_json does"
+    );
     for scope in principal.scopes() {
         assert!(principal.has_scope(scope));
     }

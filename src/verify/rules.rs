@@ -72,11 +72,7 @@ impl Rules {
 
     /// What can be said of a token before anybody knows its issuer's own rules.
     #[cfg(feature = "remote")]
-    pub(crate) fn check_before_issuer(
-        &self,
-        claims: &Document,
-        now: Duration,
-    ) -> Result<(), Reason> {
+    pub(crate) fn check_before_issuer(&self, claims: &Document, now: Duration) -> Result<(), Reason> {
         // Some issuers name a client instead of an audience; whether this one does, its settings know.
         if let Some(aud) = claims.get("aud") {
             self.accept_audience(aud)?;
@@ -171,8 +167,7 @@ fn check_kind(claims: &Document, issuer: &TrustedIssuer) -> Result<(), Reason> {
 /// RFC 9068 section 2.2: these must be there; `iat` was found a number already.
 fn check_rfc9068(claims: &Document) -> Result<(), Reason> {
     let texts = ["sub", "client_id", "jti"];
-    let is_said =
-        |name: &&str| claims.text_of(name).is_some_and(|text| !text.is_empty());
+    let is_said = |name: &&str| claims.text_of(name).is_some_and(|text| !text.is_empty());
     let has_texts = texts.iter().all(is_said);
     if has_texts && claims.contains("iat") { Ok(()) } else { Err(Reason::StrictClaimMissing) }
 }

@@ -22,14 +22,14 @@ use crate::{
 };
 #[cfg(feature = "remote")]
 use crate::{issuer::tenants::TenantAnswer, observe};
-use std::{
-    cell::{Cell, OnceCell},
-    sync::Arc,
-};
 #[cfg(feature = "remote")]
 use std::sync::atomic::Ordering;
 #[cfg(feature = "remote")]
 use std::time::Duration;
+use std::{
+    cell::{Cell, OnceCell},
+    sync::Arc,
+};
 
 /// What does not depend on `T`.
 pub(crate) struct Core {

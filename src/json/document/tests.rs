@@ -61,8 +61,8 @@ fn names_that_look_alike_from_outside_are_told_apart() {
             assert_eq!(alone.contains(asked), asked == *name, "{asked:?} of {name:?}");
         }
     }
-    // Same length, ends and middle: one bit for both.
-    assert_eq!(bit("a-bXc-d"), bit("a+bXc+d"));
+    // Same length, ends and middle: one place for both.
+    assert_eq!(place("a-bXc-d"), place("a+bXc+d"));
     let both = read(r#"{"a-bXc-d":1,"a+bXc+d":2}"#).unwrap();
     assert_eq!(both.get("a+bXc+d").and_then(Item::as_i64), Some(2));
     assert!(!both.contains("a*bXc*d"));
@@ -93,6 +93,16 @@ fn words_are_what_stands_between_single_spaces() {
         let words: Vec<_> =
             document.get("scope").unwrap().words().map(|word| document.resolve(word)).collect();
         assert_eq!(words, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_longer_than_a_token_can_be_is_refused_and_not_cut() {
+    for length in [16_000, 32_000, 65_536, 70_000, 200_000] {
+        let document = read(&format!(r#"{{"a":"{}","b":1}}"#, "x".repeat(length)));
+        assert_eq!(document.is_ok(), length <= 32_000, "{length}");
+        let many = read(&format!(r#"{{"a":[{}0],"b":1}}"#, "0,".repeat(length)));
+        assert_eq!(many.is_ok(), length <= 32_000, "{length}");
     }
 }
 
