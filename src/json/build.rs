@@ -62,9 +62,7 @@ impl Builder<'_> {
 
     /// Where serde_json is built to keep numbers as they were written, it gives them as a map of one member.
     fn is_number(&self, at: usize) -> bool {
-        *NUMBERS_ARE_MAPS
-            && self.built.nodes.len() == at + 2
-            && self.built.unescaped.ends_with("$serde_json::private::Number")
+        *NUMBERS_ARE_MAPS && self.built.nodes.len() == at + 2 && self.built.unescaped.ends_with(NUMBER)
     }
 }
 
@@ -130,6 +128,7 @@ impl<'de> Visitor<'de> for &mut Builder<'_> {
             if self.is_number(at) {
                 let number = access.next_value::<String>()?;
                 self.built.nodes.truncate(at);
+                self.built.unescaped.truncate(self.built.unescaped.len() - NUMBER.len());
                 return self.push_number(number_of(&number).ok_or_else(|| A::Error::custom("number"))?);
             }
             access.next_value_seed(&mut *self)?;
@@ -154,6 +153,8 @@ fn number_of(written: &str) -> Option<Number> {
     number.as_f64().filter(|number| number.is_finite()).map(Number::Fraction)
 }
 
+const NUMBER: &str = "$serde_json::private::Number";
+
 /// Whether anybody in this program has switched on serde_json's `arbitrary_precision`.
 static NUMBERS_ARE_MAPS: LazyLock<bool> = LazyLock::new(|| {
     struct Probe;
@@ -164,7 +165,7 @@ static NUMBERS_ARE_MAPS: LazyLock<bool> = LazyLock::new(|| {
             f.write_str("a number")
         }
 
-        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
             Ok(false)
         }
 
@@ -172,5 +173,5 @@ static NUMBERS_ARE_MAPS: LazyLock<bool> = LazyLock::new(|| {
             Ok(true)
         }
     }
-    serde_json::Deserializer::from_str("1").deserialize_any(Probe).unwrap_or(true)
+    serde_json::Deserializer::from_str("1.5").deserialize_any(Probe).unwrap_or(true)
 });
