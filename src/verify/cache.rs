@@ -5,11 +5,16 @@
 //! whether its issuer is trusted, whether that key is the one that would be chosen now, and what time it is. Where any of it
 //! does not hold, the token goes the whole way, and that way names the reason.
 
-use super::{MemoryStatus, rules::Times, steps::Signed};
+use super::{
+    MemoryStatus,
+    hash::{Keyed, hash_end},
+    rules::Times,
+    steps::Signed,
+};
 use crate::{claims::Claims, issuer::TrustedIssuer, keys::Algorithm, token::BearerToken};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use std::{
-    hash::{Hash, Hasher, RandomState},
+    hash::{Hash, Hasher},
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
@@ -36,25 +41,28 @@ const FIXED_WEIGHT: u64 = 1024;
 const CLAIMS_WEIGHT: u64 = 6;
 
 pub(super) struct Memory<T> {
-    cache: Cache<Token, Arc<Remembered<T>>, Weigh, RandomState>,
+    cache: Cache<Token, Arc<Remembered<T>>, Weigh, Keyed>,
     /// Each token weighs at least this, so that the bound in bytes is one in tokens, too.
     least: u64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-/// A token that verified, and what that rested on.
+/// A token that verified, and what that rested on. What each hit asks stands first, in one or two cache lines.
 #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "fixed keys are never chosen anew"))]
+#[repr(C)]
 pub(super) struct Remembered<T> {
     pub(super) claims: Claims<T>,
     /// Weak: a removed issuer's engine must not live on in here.
     issuer: Weak<TrustedIssuer>,
-    pub(super) kid: Option<Box<str>>,
-    pub(super) algorithm: Algorithm,
-    pub(super) signed: Signed,
     /// The last set in which that key was found to be the one to choose.
     pub(super) generation: AtomicU64,
     pub(super) times: Times,
+    /// Under which of its identifiers the issuer is in the token.
+    pub(super) iss: Arc<str>,
+    pub(super) signed: Signed,
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<Box<str>>,
     weight: u64,
 }
 
@@ -80,15 +88,16 @@ impl<T> Memory<T> {
     pub(super) fn new(room: Room) -> Self {
         let tokens = usize::try_from(room.tokens).unwrap_or(usize::MAX);
         Self {
-            cache: Cache::with(tokens, room.bytes, Weigh, RandomState::new(), Default::default()),
+            cache: Cache::with(tokens, room.bytes, Weigh, Keyed::new(), Default::default()),
             least: room.bytes.div_ceil(room.tokens.max(1)),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn find(&self, token: &BearerToken) -> Option<Arc<Remembered<T>>> {
-        self.cache.get(&Wanted(token.as_str().as_bytes()))
+    /// What is known of these bytes, whoever sent them: they are a token only if they are all found here.
+    pub(super) fn find(&self, sent: &[u8]) -> Option<Arc<Remembered<T>>> {
+        self.cache.get(&Wanted(sent))
     }
 
     /// A request has looked, and was answered or not.
@@ -97,16 +106,19 @@ impl<T> Memory<T> {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn forget(&self, token: &BearerToken) {
-        self.cache.remove(&Wanted(token.as_str().as_bytes()));
+    pub(super) fn forget(&self, sent: &[u8]) {
+        self.cache.remove(&Wanted(sent));
     }
 
     pub(super) fn keep(&self, token: &BearerToken, learnt: Learnt<'_, T>) {
-        let bytes = token.as_str().as_bytes();
+        // It has verified, so its issuer knows the name that it bears.
+        let Some(iss) = learnt.issuer.identifier(learnt.claims.issuer()) else { return };
+        let bytes = token.as_bytes();
         let weight = FIXED_WEIGHT + bytes.len() as u64 + CLAIMS_WEIGHT * learnt.payload_bytes as u64;
         let remembered = Remembered {
             claims: learnt.claims.clone(),
             issuer: Arc::downgrade(learnt.issuer),
+            iss: Arc::clone(iss),
             kid: learnt.kid.map(Into::into),
             algorithm: learnt.algorithm,
             generation: AtomicU64::new(learnt.signed.generation),
@@ -128,17 +140,11 @@ impl<T> Memory<T> {
     }
 }
 
-/// A remembered token's bytes, wiped when it is forgotten.
+/// A remembered token's bytes; equality is on all of them, the hash reads their end. Wiped when it is forgotten.
 struct Token(Zeroizing<Box<[u8]>>);
 
 /// The same, as a request brings it.
 struct Wanted<'a>(&'a [u8]);
-
-/// Equality is on the whole token; the hash reads the end of the signature alone, which nobody can choose and be believed.
-/// It is keyed at random for each process.
-fn hash_end<H: Hasher>(token: &[u8], state: &mut H) {
-    state.write(token.get(token.len().saturating_sub(32)..).unwrap_or(token));
-}
 
 impl Hash for Token {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -16,6 +16,7 @@
 mod builder;
 mod cache;
 mod expects;
+mod hash;
 mod header;
 mod looks;
 mod rules;
