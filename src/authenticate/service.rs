@@ -1,7 +1,7 @@
 use super::{ResponseFuture, layer::Shared};
 use crate::{
     challenge::{EmptyBody, Render},
-    claims::{Caller, ClaimMap, Claims, Mark, Principal},
+    claims::{Anonymous, ClaimMap, Claims, Principal, Verifies},
     error::{AuthError, Reason},
     observe,
     verify::{Begun, Verification},
@@ -82,13 +82,12 @@ where
         }
         extensions.remove::<Claims<T>>();
         extensions.remove::<Principal>();
-        extensions.remove::<Mark>();
+        extensions.remove::<Anonymous>();
     }
 }
 
 /// Puts the verified caller where handlers and policies look.
 pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
-    extensions.insert(Mark::of::<T>(Caller::Admitted));
     extensions.insert(claims.principal().clone());
     extensions.insert(claims);
 }
@@ -134,7 +133,7 @@ where
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Anonymous => {
-                request.extensions_mut().insert(Mark::of::<T>(Caller::Anonymous));
+                request.extensions_mut().insert(Anonymous(Verifies::into::<T>()));
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Wait(verification) => {

@@ -1,5 +1,5 @@
 use super::{AUDIENCE, rights};
-use crate::claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered};
+use crate::claims::{Anonymous, AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verifies};
 use http::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ pub fn caller(subject: &str) -> TestCaller {
 
 /// A request without a token behind an optional layer that verifies `T`.
 pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
-    request.extensions_mut().insert(Mark::of::<T>(Caller::Anonymous));
+    request.extensions_mut().insert(Anonymous(Verifies::into::<T>()));
     request
 }
 
@@ -84,7 +84,6 @@ impl TestCaller {
     {
         let claims = self.claims::<T>();
         let extensions = request.extensions_mut();
-        extensions.insert(Mark::of::<T>(Caller::Admitted));
         extensions.insert(claims.principal().clone());
         extensions.insert(claims);
         request

@@ -7,6 +7,7 @@
 
 use super::{
     MemoryStatus,
+    counts::Counts,
     hash::{Keyed, hash_end},
     rules::Times,
     steps::Signed,
@@ -15,10 +16,7 @@ use crate::{claims::Claims, issuer::TrustedIssuer, keys::Algorithm, token::Beare
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use std::{
     hash::{Hash, Hasher},
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak, atomic::AtomicU64},
 };
 use zeroize::Zeroizing;
 
@@ -44,8 +42,7 @@ pub(super) struct Memory<T> {
     cache: Cache<Token, Arc<Remembered<T>>, Weigh, Keyed>,
     /// Each token weighs at least this, so that the bound in bytes is one in tokens, too.
     least: u64,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    counts: Counts,
 }
 
 /// A token that verified, and what that rested on. What each hit asks stands first, in one or two cache lines.
@@ -90,8 +87,7 @@ impl<T> Memory<T> {
         Self {
             cache: Cache::with(tokens, room.bytes, Weigh, Keyed::new(), Default::default()),
             least: room.bytes.div_ceil(room.tokens.max(1)),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
+            counts: Counts::default(),
         }
     }
 
@@ -102,8 +98,7 @@ impl<T> Memory<T> {
 
     /// A request has looked, and was answered or not.
     pub(super) fn count(&self, hit: bool) {
-        let counter = if hit { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
+        self.counts.count(hit);
     }
 
     pub(super) fn forget(&self, sent: &[u8]) {
@@ -130,13 +125,8 @@ impl<T> Memory<T> {
     }
 
     pub(super) fn look(&self) -> MemoryStatus {
-        let hits = self.hits.load(Ordering::Relaxed);
-        MemoryStatus {
-            tokens: self.cache.len() as u64,
-            bytes: self.cache.weight(),
-            hits,
-            lookups: hits + self.misses.load(Ordering::Relaxed),
-        }
+        let (hits, lookups) = self.counts.sum();
+        MemoryStatus { tokens: self.cache.len() as u64, bytes: self.cache.weight(), hits, lookups }
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod builder;
 mod cache;
+mod counts;
 mod expects;
 mod hash;
 mod header;
