@@ -74,22 +74,19 @@ where
             },
         }
     }
-
-    /// Keeps claims that somebody else put there out of handlers.
-    fn clean(extensions: &mut Extensions) {
-        if extensions.is_empty() {
-            return;
-        }
-        extensions.remove::<Claims<T>>();
-        extensions.remove::<Principal>();
-        extensions.remove::<Anonymous>();
-    }
 }
 
-/// Puts the verified caller where handlers and policies look.
+/// Puts the verified caller where handlers and policies look, in the place of whoever else may stand there.
 pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
     extensions.insert(claims.principal().clone());
     extensions.insert(claims);
+}
+
+/// Says that nobody is calling, and takes out whoever somebody else put there.
+fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions) {
+    extensions.remove::<Claims<T>>();
+    extensions.remove::<Principal>();
+    extensions.insert(Anonymous(Verifies::into::<T>()));
 }
 
 impl<S: Clone, T, R> Authenticate<S, T, R> {
@@ -121,7 +118,6 @@ where
         if self.shared.strip_token {
             self.shared.sources.strip(request.headers_mut());
         }
-        Self::clean(request.extensions_mut());
         let shared = Arc::clone(&self.shared);
         match course {
             Course::Refuse(error) => {
@@ -133,7 +129,7 @@ where
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Anonymous => {
-                request.extensions_mut().insert(Anonymous(Verifies::into::<T>()));
+                pass_anonymous::<T>(request.extensions_mut());
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Wait(verification) => {

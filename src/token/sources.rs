@@ -43,16 +43,20 @@ impl TokenSources {
 
     /// The request's one token. What is found, or refused, is kept out of whatever prints headers later.
     pub(crate) fn take<'a>(&self, headers: &'a mut HeaderMap) -> Result<Option<Sent<'a>>, Reason> {
-        let is_alone = mark_authorization(headers);
         self.mark_others(headers);
         // Whichever of two were taken, something in front of us may have judged by the other.
-        if !is_alone {
+        if has_several_authorizations(headers) {
+            mark_all(headers, AUTHORIZATION);
             return Err(Reason::SeveralAuthorizationHeaders);
         }
-        match self.cookies.is_empty() && self.others.is_empty() {
-            true => in_header(headers),
-            false => self.take_among(headers),
+        if !self.others.is_empty() || !self.cookies.is_empty() {
+            mark_all(headers, AUTHORIZATION);
+            return self.take_among(headers);
         }
+        // Marked and read in one look: each one hashes the name.
+        let Some(value) = headers.get_mut(AUTHORIZATION) else { return Ok(None) };
+        value.set_sensitive(true);
+        Sent::in_authorization(value)
     }
 
     /// The same where several places are allowed.
@@ -107,17 +111,10 @@ fn is_bearer(value: &HeaderValue) -> bool {
     matches!(Sent::in_authorization(value).map(|sent| sent.map(Sent::check).transpose()), Ok(Ok(Some(_))))
 }
 
-/// Marks the header, and says whether there is one of them at most.
-fn mark_authorization(headers: &mut HeaderMap) -> bool {
-    // A look without an entry, which would make room for one more first.
-    if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
-        mark_all(headers, AUTHORIZATION);
-        return false;
-    }
-    if let Some(value) = headers.get_mut(AUTHORIZATION) {
-        value.set_sensitive(true);
-    }
-    true
+fn has_several_authorizations(headers: &HeaderMap) -> bool {
+    // Where no name has two values, none has to be looked up.
+    let some_name_has_several = headers.len() > headers.keys_len();
+    some_name_has_several && headers.get_all(AUTHORIZATION).iter().nth(1).is_some()
 }
 
 /// The value, if this pair of a `Cookie` line is the cookie of that name (RFC 6265 section 4.2.1). On bytes, because

@@ -12,11 +12,19 @@ use super::{
     rules::Times,
     steps::Signed,
 };
-use crate::{claims::Claims, issuer::TrustedIssuer, keys::Algorithm, token::BearerToken};
+use crate::{
+    claims::Claims,
+    issuer::{Chosen, TrustedIssuer},
+    keys::Algorithm,
+    token::BearerToken,
+};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use std::{
     hash::{Hash, Hasher},
-    sync::{Arc, Weak, atomic::AtomicU64},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use zeroize::Zeroizing;
 
@@ -52,6 +60,9 @@ pub(super) struct Remembered<T> {
     pub(super) claims: Claims<T>,
     /// Weak: a removed issuer's engine must not live on in here.
     issuer: Weak<TrustedIssuer>,
+    /// The list of issuers in which its own was found last, where that one's keys are fixed: as long as it is the same, time
+    /// alone decides. 0 where there is more to ask.
+    settled: AtomicU64,
     /// The last set in which that key was found to be the one to choose.
     pub(super) generation: AtomicU64,
     pub(super) times: Times,
@@ -67,6 +78,18 @@ impl<T> Remembered<T> {
     /// Whether it is this issuer that the token was held against, and not one of the same name that came after it.
     pub(super) fn is_of(&self, issuer: &Arc<TrustedIssuer>) -> bool {
         std::ptr::eq(self.issuer.as_ptr(), Arc::as_ptr(issuer))
+    }
+
+    /// Whether nothing has changed since it was settled, and nothing but time can.
+    pub(super) fn is_settled(&self, version: u64) -> bool {
+        self.settled.load(Ordering::Relaxed) == version
+    }
+
+    /// Its issuer was found in the list that was read after this version was.
+    pub(super) fn settle(&self, chosen: &Chosen, version: u64) {
+        if chosen.is_fixed() {
+            self.settled.store(version, Ordering::Relaxed);
+        }
     }
 }
 
@@ -114,6 +137,7 @@ impl<T> Memory<T> {
             claims: learnt.claims.clone(),
             issuer: Arc::downgrade(learnt.issuer),
             iss: Arc::clone(iss),
+            settled: AtomicU64::new(0),
             kid: learnt.kid.map(Into::into),
             algorithm: learnt.algorithm,
             generation: AtomicU64::new(learnt.signed.generation),

@@ -1,6 +1,6 @@
 use super::{
     MemoryStatus, Status, VerifierBuilder,
-    cache::{Learnt, Memory, Room},
+    cache::{Learnt, Memory, Remembered, Room},
     looks, rules,
     steps::{Case, Core, Parts, Patience, Stop},
 };
@@ -76,13 +76,15 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
 
     /// Verifies as far as is possible without waiting.
     pub(crate) fn begin(&self, sent: Sent<'_>) -> Begun<T> {
-        let now = self.now();
         // Before its characters are looked at: what is remembered has legal ones, and it is remembered only if all of them
         // are the same.
-        if let Some(claims) = self.recall(sent.as_bytes(), now) {
-            self.count_look(true);
-            observe::admitted();
-            return Begun::Done(Ok(claims));
+        let known = self.find(sent.as_bytes());
+        if let Some(claims) = known.as_ref().and_then(|known| self.settled(known)) {
+            return self.recalled(claims);
+        }
+        let now = self.now();
+        if let Some(claims) = known.and_then(|known| self.recall(&known, sent.as_bytes(), now)) {
+            return self.recalled(claims);
         }
         let token = match sent.check() {
             Ok(token) => token,
@@ -102,6 +104,12 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         }
     }
 
+    fn recalled(&self, claims: Claims<T>) -> Begun<T> {
+        self.count_look(true);
+        observe::admitted();
+        Begun::Done(Ok(claims))
+    }
+
     #[cfg(feature = "remote")]
     async fn finish(self, token: BearerToken, ticket: Ticket) -> Result<Claims<T>, AuthError> {
         let (mut limit, mut ticket) = (ticket.limit(), ticket);
@@ -110,7 +118,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
             let patience = if in_time { Patience::Waits } else { Patience::Over };
             let now = self.now();
             // Another request may have brought the same token meanwhile.
-            let known = self.recall(token.as_bytes(), now);
+            let known = self.find(token.as_bytes());
+            let known = known.and_then(|known| self.recall(&known, token.as_bytes(), now));
             self.count_look(known.is_some());
             if let Some(claims) = known {
                 break Ok(claims);
@@ -154,21 +163,33 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         Ok(claims)
     }
 
+    fn find(&self, sent: &[u8]) -> Option<Arc<Remembered<T>>> {
+        self.memory.as_ref()?.find(sent)
+    }
+
+    /// The claims of a token that verified before, where time is all there is to ask: one clock, no list, no set of keys.
+    fn settled(&self, known: &Remembered<T>) -> Option<Claims<T>> {
+        let directory = &self.core.directory;
+        let is_good = known.is_settled(directory.version())
+            && self.core.rules.check_times(known.times, directory.terms.clock.wall()).is_ok();
+        is_good.then(|| known.claims.clone())
+    }
+
     /// The claims of a token that verified before, if every answer to it is still the same.
-    fn recall(&self, sent: &[u8], now: Now) -> Option<Claims<T>> {
-        let memory = self.memory.as_ref()?;
-        let known = memory.find(sent)?;
+    fn recall(&self, known: &Remembered<T>, sent: &[u8], now: Now) -> Option<Claims<T>> {
+        let version = self.core.directory.version();
         let chosen = self.core.issuer_now(&known.iss, now)?;
         if !known.is_of(chosen.shared()) {
-            memory.forget(sent);
+            self.memory.as_ref()?.forget(sent);
             return None;
         }
         if self.core.rules.check_times(known.times, now.wall).is_err() {
             return None;
         }
-        if !self.core.still_signed(&known, &chosen, now) {
+        if !self.core.still_signed(known, &chosen, now) {
             return None;
         }
+        known.settle(&chosen, version);
         Some(known.claims.clone())
     }
 
