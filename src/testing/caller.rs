@@ -25,6 +25,7 @@ pub fn caller(subject: &str) -> TestCaller {
 
 /// A request without a token behind an optional layer that verifies `T`.
 pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
+    request.extensions_mut().remove::<Principal>();
     request.extensions_mut().insert(Anonymous(Verifies::into::<T>()));
     request
 }
