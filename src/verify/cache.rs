@@ -54,7 +54,6 @@ pub(super) struct Memory<T> {
 }
 
 /// A token that verified, and what that rested on. What each hit asks stands first, in one or two cache lines.
-#[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "fixed keys are never chosen anew"))]
 #[repr(C)]
 pub(super) struct Remembered<T> {
     pub(super) claims: Claims<T>,
