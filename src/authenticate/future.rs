@@ -1,9 +1,5 @@
-use super::service::admit;
-use crate::{
-    challenge::{Drawing, Render},
-    error::AuthError,
-    verify::Verification,
-};
+use super::{layer::Shared, service::admit};
+use crate::{challenge::Render, error::AuthError, verify::Verification};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use std::{
@@ -23,7 +19,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, S::Future, B, T>,
-        drawing: Arc<Drawing<R>>,
+        shared: Arc<Shared<T, R>>,
     }
 }
 
@@ -32,32 +28,35 @@ pin_project! {
     enum State<S, F, B, T> {
         Refused { error: Option<AuthError> },
         Called { #[pin] future: F },
-        // The only boxed one: it is behind the network.
-        Waiting { verification: Verification<T>, held: Option<(S, Request<B>)> },
+        // The only boxed ones: they are behind the network.
+        Waiting { verification: Verification<T>, held: Option<Held<S, B>> },
         // Verified late: the clone is called when it is ready, and not before.
-        Readying { service: S, request: Option<Request<B>> },
+        Readying { held: Option<Held<S, B>> },
     }
 }
+
+/// What waits for a verdict. Boxed, so that a request that need not wait has no room made for it.
+type Held<S, B> = Box<(S, Request<B>)>;
 
 impl<S, B, T, R> ResponseFuture<S, B, T, R>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn refused(error: AuthError, drawing: Arc<Drawing<R>>) -> Self {
-        Self { state: State::Refused { error: Some(error) }, drawing }
+    pub(super) fn refused(error: AuthError, shared: Arc<Shared<T, R>>) -> Self {
+        Self { state: State::Refused { error: Some(error) }, shared }
     }
 
-    pub(super) fn called(future: S::Future, drawing: Arc<Drawing<R>>) -> Self {
-        Self { state: State::Called { future }, drawing }
+    pub(super) fn called(future: S::Future, shared: Arc<Shared<T, R>>) -> Self {
+        Self { state: State::Called { future }, shared }
     }
 
     pub(super) fn waiting(
         verification: Verification<T>,
         request: Request<B>,
         service: S,
-        drawing: Arc<Drawing<R>>,
+        shared: Arc<Shared<T, R>>,
     ) -> Self {
-        Self { state: State::Waiting { verification, held: Some((service, request)) }, drawing }
+        Self { state: State::Waiting { verification, held: Some(Box::new((service, request))) }, shared }
     }
 }
 
@@ -75,28 +74,33 @@ where
             let next = match this.state.as_mut().project() {
                 StateProj::Called { future } => {
                     let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(this.drawing.draw_marked(response)));
+                    return Poll::Ready(Ok(this.shared.drawing.draw_marked(response)));
                 }
                 StateProj::Refused { error } => match error.take() {
-                    Some(error) => return Poll::Ready(Ok(this.drawing.draw(error))),
+                    Some(error) => return Poll::Ready(Ok(this.shared.drawing.draw(error))),
                     // Polled after completion: pending for ever, as a future may.
                     None => return Poll::Pending,
                 },
                 StateProj::Waiting { verification, held } => {
                     let verified = ready!(verification.as_mut().poll(cx));
                     match (verified, held.take()) {
-                        (Ok(claims), Some((service, mut request))) => {
-                            admit(request.extensions_mut(), claims);
-                            State::Readying { service, request: Some(request) }
+                        (Ok(claims), Some(mut held)) => {
+                            admit(held.1.extensions_mut(), claims);
+                            State::Readying { held: Some(held) }
                         }
                         (Err(error), _) => State::Refused { error: Some(error) },
                         (Ok(_), None) => State::Refused { error: None },
                     }
                 }
-                StateProj::Readying { service, request } => {
-                    ready!(service.poll_ready(cx))?;
-                    match request.take() {
-                        Some(request) => State::Called { future: service.call(request) },
+                StateProj::Readying { held } => {
+                    if let Some(held) = held {
+                        ready!(held.0.poll_ready(cx))?;
+                    }
+                    match held.take() {
+                        Some(held) => {
+                            let (mut service, request) = *held;
+                            State::Called { future: service.call(request) }
+                        }
                         None => State::Refused { error: None },
                     }
                 }

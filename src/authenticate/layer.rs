@@ -25,27 +25,30 @@ use tower_layer::Layer;
 ///            └──────────────────────────────────────────┘
 /// ```
 pub struct AuthenticateLayer<T = ClaimMap, R = EmptyBody> {
-    pub(super) verifier: Verifier<T>,
-    pub(super) settings: Arc<Settings<R>>,
+    shared: Arc<Shared<T, R>>,
 }
 
-pub(super) struct Settings<R> {
+/// In one place: axum clones a service for every request, and each count of references is a cache line that all
+/// processors write to.
+pub(super) struct Shared<T, R> {
+    pub(super) verifier: Verifier<T>,
     pub(super) optional: bool,
     pub(super) strip_token: bool,
     pub(super) sources: TokenSources,
-    pub(super) drawing: Arc<Drawing<R>>,
+    pub(super) drawing: Drawing<R>,
 }
 
 impl<T> AuthenticateLayer<T> {
     /// A layer that requires a token, reads it from `Authorization` alone, and refuses with an empty body.
     pub fn new(verifier: Verifier<T>) -> Self {
-        let settings = Settings {
+        let shared = Shared {
+            verifier,
             optional: false,
             strip_token: false,
             sources: TokenSources::default(),
-            drawing: Arc::new(Drawing::default()),
+            drawing: Drawing::default(),
         };
-        Self { verifier, settings: Arc::new(settings) }
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -54,21 +57,21 @@ impl<T, R> AuthenticateLayer<T, R> {
     /// required.
     #[must_use]
     pub fn optional(self) -> Self {
-        self.change(|settings| settings.optional = true)
+        self.change(|shared| shared.optional = true)
     }
 
     /// Removes the credentials from the request once they were read, so that the inner service cannot pass them on.
     /// Default: they stay, marked sensitive.
     #[must_use]
     pub fn strip_token(self) -> Self {
-        self.change(|settings| settings.strip_token = true)
+        self.change(|shared| shared.strip_token = true)
     }
 
     /// Looks for tokens in one more place. A request with credentials in two places is refused. Default: the
     /// `Authorization` header alone.
     #[must_use]
     pub fn token_source(self, source: impl TokenSource) -> Self {
-        self.change(|settings| settings.sources.add(source))
+        self.change(|shared| shared.sources.add(source))
     }
 
     /// A browser sends cookies with requests that other sites make it send: every route behind this needs its own
@@ -84,24 +87,24 @@ impl<T, R> AuthenticateLayer<T, R> {
     pub fn danger_cookie(self, name: &str) -> Self {
         let legal = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
         assert!(!name.is_empty() && name.bytes().all(legal), "no cookie has this name");
-        self.change(|settings| settings.sources.add_cookie(name))
+        self.change(|shared| shared.sources.add_cookie(name))
     }
 
     /// The `realm` of every challenge (RFC 9110 section 11.5). Default: none.
     #[must_use]
     pub fn realm(self, realm: &str) -> Self {
-        self.change(|settings| Arc::make_mut(&mut settings.drawing).realm = Some(realm.into()))
+        self.change(|shared| shared.drawing.realm = Some(realm.into()))
     }
 
     /// The `resource_metadata` of every 401 (RFC 9728 section 5.1): an absolute URL of yours, never taken from a
     /// request. Default: none.
     #[must_use]
     pub fn resource_metadata(self, url: &str) -> Self {
-        self.change(|settings| Arc::make_mut(&mut settings.drawing).resource_metadata = Some(url.into()))
+        self.change(|shared| shared.drawing.resource_metadata = Some(url.into()))
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Settings<R>)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
+    fn change(mut self, change: impl FnOnce(&mut Shared<T, R>)) -> Self {
+        change(Arc::make_mut(&mut self.shared));
         self
     }
 
@@ -109,22 +112,22 @@ impl<T, R> AuthenticateLayer<T, R> {
     /// [`ProblemJson`](crate::challenge::ProblemJson). Default: [`EmptyBody`].
     #[must_use]
     pub fn render<R2>(self, renderer: R2) -> AuthenticateLayer<T, R2> {
-        let Settings { optional, strip_token, sources, drawing } = self.settings.as_ref().clone();
-        let (realm, resource_metadata) = (drawing.realm.clone(), drawing.resource_metadata.clone());
-        let drawing = Arc::new(Drawing { renderer: Arc::new(renderer), realm, resource_metadata });
-        let settings = Arc::new(Settings { optional, strip_token, sources, drawing });
-        AuthenticateLayer { verifier: self.verifier, settings }
+        let Shared { verifier, optional, strip_token, sources, drawing } = self.shared.as_ref().clone();
+        let Drawing { realm, resource_metadata, .. } = drawing;
+        let drawing = Drawing { renderer: Arc::new(renderer), realm, resource_metadata };
+        AuthenticateLayer { shared: Arc::new(Shared { verifier, optional, strip_token, sources, drawing }) }
     }
 }
 
 /// By hand, so that a renderer need not be `Clone`.
-impl<R> Clone for Settings<R> {
+impl<T, R> Clone for Shared<T, R> {
     fn clone(&self) -> Self {
         Self {
+            verifier: self.verifier.clone(),
             optional: self.optional,
             strip_token: self.strip_token,
             sources: self.sources.clone(),
-            drawing: Arc::clone(&self.drawing),
+            drawing: self.drawing.clone(),
         }
     }
 }
@@ -133,21 +136,28 @@ impl<S, T, R> Layer<S> for AuthenticateLayer<T, R> {
     type Service = Authenticate<S, T, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate::new(inner, self.clone())
+        Authenticate::new(inner, Arc::clone(&self.shared))
     }
 }
 
 impl<T, R> Clone for AuthenticateLayer<T, R> {
     fn clone(&self) -> Self {
-        Self { verifier: self.verifier.clone(), settings: Arc::clone(&self.settings) }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<T, R> fmt::Debug for AuthenticateLayer<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.shared, f)
+    }
+}
+
+/// Under the layer's name: it is what the layer is made of.
+impl<T, R> fmt::Debug for Shared<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthenticateLayer")
             .field("verifier", &self.verifier)
-            .field("optional", &self.settings.optional)
+            .field("optional", &self.optional)
             .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,12 @@
-use super::{AuthenticateLayer, ResponseFuture};
+use super::{ResponseFuture, layer::Shared};
 use crate::{
     challenge::{EmptyBody, Render},
-    claims::{Caller, ClaimMap, Claims, Mark, Principal},
+    claims::{Anonymous, ClaimMap, Claims, Principal, Verifies},
     error::{AuthError, Reason},
     observe,
     verify::{Begun, Verification},
 };
-use http::{Extensions, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use serde::de::DeserializeOwned;
 use std::{
     fmt, mem,
@@ -18,7 +18,7 @@ use tower_service::Service;
 /// The service that [`AuthenticateLayer`] makes.
 pub struct Authenticate<S, T = ClaimMap, R = EmptyBody> {
     inner: S,
-    layer: AuthenticateLayer<T, R>,
+    shared: Arc<Shared<T, R>>,
 }
 
 /// What is to become of a request.
@@ -30,8 +30,8 @@ enum Course<T> {
 }
 
 impl<S, T, R> Authenticate<S, T, R> {
-    pub(super) fn new(inner: S, layer: AuthenticateLayer<T, R>) -> Self {
-        Self { inner, layer }
+    pub(super) fn new(inner: S, shared: Arc<Shared<T, R>>) -> Self {
+        Self { inner, shared }
     }
 
     /// The inner service.
@@ -54,46 +54,39 @@ impl<S, T, R> Authenticate<S, T, R>
 where
     T: DeserializeOwned + Send + Sync + 'static,
 {
-    /// The decision, as far as it can be made without waiting.
-    fn decide<B>(&self, request: &Request<B>) -> Course<T> {
-        let settings = &self.layer.settings;
+    /// The decision, as far as it can be made without waiting. Credentials are kept out of logs from here on.
+    fn decide(&self, headers: &mut HeaderMap) -> Course<T> {
+        let shared = &*self.shared;
         let refuse = |reason: Reason| {
             Course::Refuse(observe::refused(AuthError::new(reason), observe::Looks::default))
         };
-        match settings.sources.find(request.headers()) {
+        match shared.sources.take(headers) {
             Err(reason) => refuse(reason),
-            Ok(None) if settings.optional => {
+            Ok(None) if shared.optional => {
                 observe::anonymous();
                 Course::Anonymous
             }
             Ok(None) => refuse(Reason::MissingToken),
-            Ok(Some(token)) => match self.layer.verifier.begin(token) {
+            Ok(Some(sent)) => match shared.verifier.begin(sent) {
                 Begun::Done(Ok(claims)) => Course::Admit(claims),
                 Begun::Done(Err(error)) => Course::Refuse(error),
                 Begun::Waiting(verification) => Course::Wait(verification),
             },
         }
     }
-
-    /// Credentials are kept out of logs, and claims that somebody else put there out of handlers.
-    fn clean<B>(&self, request: &mut Request<B>) {
-        let settings = &self.layer.settings;
-        if settings.strip_token {
-            settings.sources.strip(request.headers_mut());
-        }
-        settings.sources.mark_sensitive(request.headers_mut());
-        let extensions = request.extensions_mut();
-        extensions.remove::<Claims<T>>();
-        extensions.remove::<Principal>();
-        extensions.remove::<Mark>();
-    }
 }
 
-/// Puts the verified caller where handlers and policies look.
+/// Puts the verified caller where handlers and policies look, in the place of whoever else may stand there.
 pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
-    extensions.insert(Mark::of::<T>(Caller::Admitted));
     extensions.insert(claims.principal().clone());
     extensions.insert(claims);
+}
+
+/// Says that nobody is calling, and takes out whoever somebody else put there.
+fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions) {
+    extensions.remove::<Claims<T>>();
+    extensions.remove::<Principal>();
+    extensions.insert(Anonymous(Verifies::into::<T>()));
 }
 
 impl<S: Clone, T, R> Authenticate<S, T, R> {
@@ -121,26 +114,28 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let course = self.decide(&request);
-        self.clean(&mut request);
-        let drawing = Arc::clone(&self.layer.settings.drawing);
+        let course = self.decide(request.headers_mut());
+        if self.shared.strip_token {
+            self.shared.sources.strip(request.headers_mut());
+        }
+        let shared = Arc::clone(&self.shared);
         match course {
             Course::Refuse(error) => {
                 self.give_back_readiness();
-                ResponseFuture::refused(error, drawing)
+                ResponseFuture::refused(error, shared)
             }
             Course::Admit(claims) => {
                 admit(request.extensions_mut(), claims);
-                ResponseFuture::called(self.inner.call(request), drawing)
+                ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Anonymous => {
-                request.extensions_mut().insert(Mark::of::<T>(Caller::Anonymous));
-                ResponseFuture::called(self.inner.call(request), drawing)
+                pass_anonymous::<T>(request.extensions_mut());
+                ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Wait(verification) => {
                 // A clone, which the future makes ready once the token is good.
                 let unready = self.give_back_readiness();
-                ResponseFuture::waiting(verification, request, unready, drawing)
+                ResponseFuture::waiting(verification, request, unready, shared)
             }
         }
     }
@@ -148,12 +143,12 @@ where
 
 impl<S: Clone, T, R> Clone for Authenticate<S, T, R> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<S: fmt::Debug, T, R> fmt::Debug for Authenticate<S, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticate").field("inner", &self.inner).field("layer", &self.layer).finish()
+        f.debug_struct("Authenticate").field("inner", &self.inner).field("layer", &self.shared).finish()
     }
 }

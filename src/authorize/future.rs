@@ -1,3 +1,4 @@
+use crate::{challenge::refuse, error::AuthError};
 use http::Response;
 use pin_project_lite::pin_project;
 use std::{
@@ -9,41 +10,43 @@ use std::{
 
 pin_project! {
     /// The response of [`Authorize`](super::Authorize): the inner service's, or a refusal.
-    pub struct ResponseFuture<F, B> {
+    pub struct ResponseFuture<F> {
         #[pin]
-        state: State<F, B>,
+        state: State<F>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, B> {
+    enum State<F> {
         Called { #[pin] future: F },
-        Refused { response: Option<Response<B>> },
+        // And not the response: a request that is let through would carry room for one.
+        Refused { error: Option<AuthError> },
     }
 }
 
-impl<F, B> ResponseFuture<F, B> {
+impl<F> ResponseFuture<F> {
     pub(super) fn called(future: F) -> Self {
         Self { state: State::Called { future } }
     }
 
-    pub(super) fn refused(response: Response<B>) -> Self {
-        Self { state: State::Refused { response: Some(response) } }
+    pub(super) fn refused(error: AuthError) -> Self {
+        Self { state: State::Refused { error: Some(error) } }
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Default,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Called { future } => future.poll(cx),
-            StateProj::Refused { response } => match response.take() {
-                Some(response) => Poll::Ready(Ok(response)),
+            StateProj::Refused { error } => match error.take() {
+                Some(error) => Poll::Ready(Ok(refuse(error))),
                 // Polled after completion: pending for ever, as a future may.
                 None => Poll::Pending,
             },
@@ -51,7 +54,7 @@ where
     }
 }
 
-impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -1,6 +1,5 @@
 use super::ResponseFuture;
 use crate::{
-    challenge::refuse,
     claims::Principal,
     error::AuthError,
     observe,
@@ -62,7 +61,7 @@ where
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ResBody>;
+    type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -71,7 +70,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match decide(&self.policy, request.extensions()) {
             Ok(()) => ResponseFuture::called(self.inner.call(request)),
-            Err(error) => ResponseFuture::refused(refuse(error)),
+            Err(error) => ResponseFuture::refused(error),
         }
     }
 }

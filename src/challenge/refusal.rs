@@ -59,7 +59,9 @@ impl<R> Drawing<R> {
     {
         let mut response = Response::new(());
         *response.status_mut() = error.status();
-        self.finish(response.into_parts().0, error)
+        let mut response = self.finish(response.into_parts().0, &error);
+        response.extensions_mut().insert(error);
+        response
     }
 
     /// Draws a response from within, if it is a refusal that nobody drew yet.
@@ -68,20 +70,21 @@ impl<R> Drawing<R> {
         R: Render<B>,
     {
         let Some(Undrawn) = response.extensions_mut().remove() else { return response };
-        let Some(error) = response.extensions().get::<AuthError>().cloned() else { return response };
+        let Some(here) = response.extensions_mut().get_mut::<AuthError>() else { return response };
         // What a handler refused; whoever else refuses has said so.
-        let error = observe::refused_within(error);
+        let error = observe::refused_within(here.clone());
+        here.clone_from(&error);
         // Headers that layers in between have set (CORS, a request id) stay.
-        self.finish(response.into_parts().0, error)
+        self.finish(response.into_parts().0, &error)
     }
 
-    fn finish<B>(&self, mut head: http::response::Parts, error: AuthError) -> Response<B>
+    fn finish<B>(&self, mut head: http::response::Parts, error: &AuthError) -> Response<B>
     where
         R: Render<B>,
     {
         let realm = self.realm.as_deref();
-        if let Some(challenge) = Challenge::of(&error, realm, self.resource_metadata.as_deref()) {
-            head.headers.insert(WWW_AUTHENTICATE, challenge.to_value());
+        if let Some(challenge) = Challenge::of(error, realm, self.resource_metadata.as_deref()) {
+            head.headers.insert(WWW_AUTHENTICATE, challenge.into_value());
         }
         if let (AuthErrorKind::Unavailable, Some(after)) = (error.kind(), error.retry_after()) {
             // Whole seconds (RFC 9110 section 10.2.3), rounded up: earlier would be in vain.
@@ -92,8 +95,7 @@ impl<R> Drawing<R> {
         // They described the empty body that is replaced now.
         head.headers.remove(CONTENT_LENGTH);
         head.headers.remove(CONTENT_TYPE);
-        let body = self.renderer.render(&error, &mut head);
-        head.extensions.insert(error);
+        let body = self.renderer.render(error, &mut head);
         Response::from_parts(head, body)
     }
 }

@@ -14,7 +14,13 @@ pub struct Challenge {
 impl Challenge {
     /// A challenge of the scheme `Bearer`, without parameters.
     pub fn bearer() -> Self {
-        Self { text: "Bearer".to_owned(), parameters: 0 }
+        Self::with_room("Bearer".len())
+    }
+
+    fn with_room(length: usize) -> Self {
+        let mut text = String::with_capacity(length);
+        text.push_str("Bearer");
+        Self { text, parameters: 0 }
     }
 
     /// The challenge that goes with a refusal; `None` where there is none (an outage, a fault of ours).
@@ -31,14 +37,28 @@ impl Challenge {
             AuthErrorKind::Unavailable | AuthErrorKind::Misconfigured => return None,
         };
         let unauthorized = error.status() == http::StatusCode::UNAUTHORIZED;
-        let scopes: Vec<&str> = error.scopes().collect();
-        let mut challenge = Self::bearer();
+        // RFC 6750 section 3.1: without credentials, no error and no description.
+        let description = code.and_then(|_| error.description());
+        let resource_metadata = resource_metadata.filter(|_| unauthorized);
+        let scopes: usize = error.scopes().map(|scope| scope.len() + 1).sum();
+        // As long as it will be where nothing has to be quoted or left out: the header then takes the text as it is.
+        let some = |name: &str, value: Option<&str>| {
+            value.map_or(0, |value| name.len() + value.len() + r#", ="""#.len())
+        };
+        let length = "Bearer".len() - ",".len()
+            + some("realm", realm)
+            + some("error", code)
+            + some("error_description", description)
+            + if scopes == 0 { 0 } else { r#", scope="""#.len() + scopes - 1 }
+            + some("resource_metadata", resource_metadata);
+        let mut challenge = Self::with_room(length);
         challenge.add_some("realm", realm);
         challenge.add_some("error", code);
-        // RFC 6750 section 3.1: without credentials, no error and no description.
-        challenge.add_some("error_description", code.and_then(|_| error.description()));
-        challenge.add_some("scope", (!scopes.is_empty()).then(|| scopes.join(" ")).as_deref());
-        challenge.add_some("resource_metadata", resource_metadata.filter(|_| unauthorized));
+        challenge.add_some("error_description", description);
+        if scopes > 0 {
+            challenge.add("scope", error.scopes());
+        }
+        challenge.add_some("resource_metadata", resource_metadata);
         Some(challenge)
     }
 
@@ -50,24 +70,49 @@ impl Challenge {
     }
 
     fn add_some(&mut self, name: &str, value: Option<&str>) {
-        let Some(value) = value else { return };
+        if let Some(value) = value {
+            self.add(name, std::iter::once(value));
+        }
+    }
+
+    /// Adds a parameter whose value is this list, separated by spaces.
+    fn add<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
         self.text.push_str(if self.parameters == 0 { " " } else { ", " });
         self.text.push_str(name);
         self.text.push_str("=\"");
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                self.text.push(' ');
+            }
+            self.push_quoted(value);
+        }
+        self.text.push('"');
+        self.parameters += 1;
+    }
+
+    fn push_quoted(&mut self, value: &str) {
+        let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && !matches!(byte, b'"' | b'\\');
+        if value.bytes().all(is_plain) {
+            self.text.push_str(value);
+            return;
+        }
         for character in value.chars().filter(|&c| c == ' ' || c.is_ascii_graphic()) {
             if matches!(character, '"' | '\\') {
                 self.text.push('\\');
             }
             self.text.push(character);
         }
-        self.text.push('"');
-        self.parameters += 1;
     }
 
     /// The header's value.
     pub fn to_value(&self) -> HeaderValue {
+        self.clone().into_value()
+    }
+
+    /// The same without a copy.
+    pub(super) fn into_value(self) -> HeaderValue {
         // Visible ASCII by construction, but for a parameter's name that a caller made up.
-        HeaderValue::from_str(&self.text).unwrap_or(HeaderValue::from_static("Bearer"))
+        HeaderValue::try_from(self.text).unwrap_or(HeaderValue::from_static("Bearer"))
     }
 }
 
@@ -79,6 +124,7 @@ mod tests {
 
     fn of(error: AuthError) -> Option<String> {
         let challenge = Challenge::of(&error, None, Some("https://api.example.com/.well-known/x"))?;
+        assert_eq!(challenge.text.len(), challenge.text.capacity(), "{error:?}: as long as was thought");
         Some(challenge.to_value().to_str().unwrap().to_owned())
     }
 

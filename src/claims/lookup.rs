@@ -1,6 +1,6 @@
 //! Reading what `AuthenticateLayer` left in a request, so that nobody takes "no layer" for "no token".
 
-use super::{Caller, Claims, Mark, Principal};
+use super::{Anonymous, Claims, Principal, Verifies};
 use crate::{
     error::{AuthError, Reason},
     observe::{self, Layer},
@@ -19,10 +19,9 @@ impl<T: Send + Sync + 'static> Claims<T> {
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
         let asked = type_name::<Self>();
         let forgotten = format_args!("AuthenticateLayer around the handler that asks for {asked}");
-        let missing = || miswired(Layer::Handler, Reason::LayerMissing, forgotten);
-        let mark = extensions.get::<Mark>().ok_or_else(missing)?;
-        if !mark.verifies::<T>() {
-            let (asked, verified) = (type_name::<T>(), mark.claims_name());
+        let caller = Found::of(extensions).ok_or_else(|| missing(Layer::Handler, forgotten))?;
+        if !caller.verifies().is_some_and(Verifies::is::<T>) {
+            let (asked, verified) = (type_name::<T>(), caller.verifies().map_or("nothing", Verifies::name));
             return Err(miswired(
                 Layer::Handler,
                 Reason::ClaimsTypeDiffers,
@@ -32,7 +31,15 @@ impl<T: Send + Sync + 'static> Claims<T> {
                 ),
             ));
         }
-        present(*mark, extensions.get::<Self>(), Layer::Handler).map(Option::<&Self>::cloned)
+        match (caller, extensions.get::<Self>()) {
+            (Found::Anonymous(_), _) => Ok(None),
+            (Found::Admitted(_), Some(claims)) => Ok(Some(claims.clone())),
+            // That is no anonymous request.
+            (Found::Admitted(_), None) => {
+                let forgotten = format_args!("the claims: a layer between removed them from the request");
+                Err(missing(Layer::Handler, forgotten))
+            }
+        }
     }
 }
 
@@ -53,22 +60,40 @@ impl Principal {
         asking: Layer,
         forgotten: fmt::Arguments<'_>,
     ) -> Result<Option<&'a Self>, AuthError> {
-        let missing = || miswired(asking, Reason::LayerMissing, forgotten);
-        let mark = extensions.get::<Mark>().ok_or_else(missing)?;
-        present(*mark, extensions.get::<Self>(), asking)
+        match Found::of(extensions) {
+            Some(Found::Admitted(principal)) => Ok(Some(principal)),
+            Some(Found::Anonymous(_)) => Ok(None),
+            None => Err(missing(asking, forgotten)),
+        }
     }
 }
 
-/// "Admitted" without claims means that somebody took them out: that is no anonymous request.
-fn present<V>(mark: Mark, value: Option<&V>, asking: Layer) -> Result<Option<&V>, AuthError> {
-    match (mark.caller(), value) {
-        (Caller::Anonymous, _) => Ok(None),
-        (Caller::Admitted, Some(value)) => Ok(Some(value)),
-        (Caller::Admitted, None) => {
-            let forgotten = format_args!("the claims: a layer between removed them from the request");
-            Err(miswired(asking, Reason::LayerMissing, forgotten))
+/// Who the layer says is calling. Only a verifier can make a principal, so that one which stands here is its word.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Admitted(&'a Principal),
+    Anonymous(Verifies),
+}
+
+impl<'a> Found<'a> {
+    fn of(extensions: &'a Extensions) -> Option<Self> {
+        match extensions.get::<Principal>() {
+            Some(principal) => Some(Self::Admitted(principal)),
+            None => extensions.get().map(|Anonymous(verifies)| Self::Anonymous(*verifies)),
         }
     }
+
+    fn verifies(self) -> Option<Verifies> {
+        match self {
+            Self::Admitted(principal) => principal.verifies(),
+            Self::Anonymous(verifies) => Some(verifies),
+        }
+    }
+}
+
+/// Neither is there: no layer was, or somebody took out what it had left.
+fn missing(asking: Layer, forgotten: fmt::Arguments<'_>) -> AuthError {
+    miswired(asking, Reason::LayerMissing, forgotten)
 }
 
 fn miswired(asking: Layer, reason: Reason, forgotten: fmt::Arguments<'_>) -> AuthError {

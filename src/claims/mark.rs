@@ -1,39 +1,29 @@
 use super::Claims;
 use std::any::{TypeId, type_name};
 
-/// What `AuthenticateLayer` leaves in a request's extensions beside the claims, so that whoever reads them later can
-/// tell "no token" from "no layer" and "another type".
+/// Which `T` a layer verifies into, told without knowing it.
 #[derive(Clone, Copy)]
-pub(crate) struct Mark {
-    caller: Caller,
-    claims: TypeId,
-    claims_name: &'static str,
+pub(crate) struct Verifies {
+    // One pointer, and not its two answers: it is in every principal.
+    tell: fn() -> (TypeId, &'static str),
 }
 
-/// Who passed the layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// A verified token.
-    Admitted,
-    /// No token, and the layer is optional.
-    Anonymous,
-}
+/// What an optional `AuthenticateLayer` leaves in the extensions of a request without a token, so that whoever reads them
+/// later can tell "no token" from "no layer". With a token, the principal stands there and says the same.
+#[derive(Clone, Copy)]
+pub(crate) struct Anonymous(pub(crate) Verifies);
 
-impl Mark {
-    pub(crate) fn of<T: 'static>(caller: Caller) -> Self {
-        Self { caller, claims: TypeId::of::<Claims<T>>(), claims_name: type_name::<T>() }
+impl Verifies {
+    pub(crate) fn into<T: 'static>() -> Self {
+        Self { tell: || (TypeId::of::<Claims<T>>(), type_name::<T>()) }
     }
 
-    pub(crate) fn caller(&self) -> Caller {
-        self.caller
+    /// Whether it is `T`.
+    pub(crate) fn is<T: 'static>(self) -> bool {
+        (self.tell)().0 == TypeId::of::<Claims<T>>()
     }
 
-    /// Whether the layer verifies into `T`.
-    pub(crate) fn verifies<T: 'static>(&self) -> bool {
-        self.claims == TypeId::of::<Claims<T>>()
-    }
-
-    pub(crate) fn claims_name(&self) -> &'static str {
-        self.claims_name
+    pub(crate) fn name(self) -> &'static str {
+        (self.tell)().1
     }
 }

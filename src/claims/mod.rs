@@ -17,5 +17,5 @@ pub use principal::Principal;
 pub use typed::Claims;
 
 pub(crate) use authorities::{Authorities, Authority, AuthorityMapping};
-pub(crate) use mark::{Caller, Mark};
+pub(crate) use mark::{Anonymous, Verifies};
 pub(crate) use principal::{Registered, client};

@@ -1,4 +1,4 @@
-use super::{Authorities, Authority, ClaimMap, ClaimPath, authorities::is_cut_off};
+use super::{Authorities, Authority, ClaimMap, ClaimPath, Verifies, authorities::is_cut_off};
 use crate::json::{Document, Item};
 use serde_json::Value;
 use std::{
@@ -13,6 +13,8 @@ use std::{
 #[derive(Clone)]
 pub struct Principal {
     inner: Arc<Inner>,
+    /// Which claims stand beside it; `None` until there are some.
+    verifies: Option<Verifies>,
 }
 
 struct Inner {
@@ -31,7 +33,16 @@ pub(crate) struct Registered {
 
 impl Principal {
     pub(crate) fn new(registered: Registered, authorities: Authorities, claims: ClaimMap) -> Self {
-        Self { inner: Arc::new(Inner { registered, authorities, claims }) }
+        Self { inner: Arc::new(Inner { registered, authorities, claims }), verifies: None }
+    }
+
+    /// The caller of `Claims<T>`.
+    pub(super) fn beside<T: 'static>(self) -> Self {
+        Self { verifies: Some(Verifies::into::<T>()), ..self }
+    }
+
+    pub(super) fn verifies(&self) -> Option<Verifies> {
+        self.verifies
     }
 
     /// `sub` (RFC 7519 section 4.1.2); unique within the issuer only.

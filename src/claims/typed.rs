@@ -21,8 +21,11 @@ struct Inner<T> {
 }
 
 impl<T> Claims<T> {
-    pub(crate) fn new(principal: Principal, custom: T) -> Self {
-        Self { inner: Arc::new(Inner { principal, custom }) }
+    pub(crate) fn new(principal: Principal, custom: T) -> Self
+    where
+        T: 'static,
+    {
+        Self { inner: Arc::new(Inner { principal: principal.beside::<T>(), custom }) }
     }
 
     /// The verified caller without `T`: all registered claims and authorities.

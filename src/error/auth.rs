@@ -11,8 +11,8 @@ pub struct AuthError {
     reason: Reason,
     /// The operator was told of it already.
     told: bool,
-    // Boxed: a refusal without extras, the flood case, stays two words.
-    extra: Option<Box<Extra>>,
+    // Behind a pointer: a refusal without extras, the flood case, stays two words. Shared: a refusal is cloned on its way.
+    extra: Option<Arc<Extra>>,
 }
 
 #[derive(Clone, Default)]
@@ -47,7 +47,7 @@ impl AuthError {
     /// A refusal that tells the client which scopes it needs.
     pub(crate) fn with_scopes(mut self, scopes: Vec<Arc<str>>) -> Self {
         if !scopes.is_empty() {
-            self.extra.get_or_insert_default().scopes = scopes;
+            Arc::make_mut(self.extra.get_or_insert_default()).scopes = scopes;
         }
         self
     }
@@ -56,7 +56,7 @@ impl AuthError {
     /// Our own outage; `retry_after` is when trying again makes sense.
     pub(crate) fn unavailable(retry_after: Duration) -> Self {
         let extra = Extra { retry_after: Some(retry_after), ..Extra::default() };
-        Self { reason: Reason::KeysUnavailable, told: false, extra: Some(Box::new(extra)) }
+        Self { reason: Reason::KeysUnavailable, told: false, extra: Some(Arc::new(extra)) }
     }
 
     /// The same, once the operator was told of it: by an event, by a counter.

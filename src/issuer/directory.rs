@@ -4,7 +4,7 @@
 use super::tenants::TenantDirectory;
 use super::{
     Issuer,
-    trusted::{Terms, TrustedIssuer},
+    trusted::{IssuerKeys, Terms, TrustedIssuer},
 };
 use crate::{
     error::{ConfigError, Fault},
@@ -14,12 +14,17 @@ use arc_swap::{ArcSwap, Guard};
 use std::{
     collections::{BTreeSet, HashMap},
     ops::Deref,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Readers take the list as it is, without a lock; whoever adds or removes replaces it.
 pub(crate) struct Directory {
     listed: ArcSwap<Listed>,
+    /// Counts the changes of the list, from 1.
+    version: AtomicU64,
     /// One change at a time: none may be lost to another.
     changing: Mutex<()>,
     pub(crate) terms: Arc<Terms>,
@@ -46,11 +51,24 @@ impl Directory {
         let issuers = issuers.into_iter().map(|issuer| Arc::new(issuer.trust(&terms))).collect();
         Self {
             listed: ArcSwap::from_pointee(Listed::of(issuers, BTreeSet::new())),
+            version: AtomicU64::new(1),
             changing: Mutex::new(()),
             terms: Arc::new(terms),
             #[cfg(feature = "remote")]
             tenants: None,
         }
+    }
+
+    fn replace(&self, listed: Listed) {
+        self.listed.store(Arc::new(listed));
+        // After it: whoever finds a version read the list of that version or a later one.
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Another one with every change of the list. What was found in the list after this was read holds for as long as it
+    /// is the same.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// The one issuer that every token must be of, if there is but one.
@@ -95,7 +113,7 @@ impl Directory {
         removed.retain(|identifier| !issuer.identifiers.contains(identifier));
         let mut issuers = listed.issuers.clone();
         issuers.push(Arc::new(issuer.trust_after(&self.terms, None)));
-        self.listed.store(Arc::new(Listed::of(issuers, removed)));
+        self.replace(Listed::of(issuers, removed));
         // Not under the lock: whoever listens may ask us something.
         drop(changing);
         if let Some(issuer) = in_the_open {
@@ -113,7 +131,7 @@ impl Directory {
         let issuers = others.map(|(_, issuer)| Arc::clone(issuer)).collect();
         let mut removed = listed.removed.clone();
         removed.extend(listed.issuers.get(*at).into_iter().flat_map(|gone| gone.identifiers.iter().cloned()));
-        self.listed.store(Arc::new(Listed::of(issuers, removed)));
+        self.replace(Listed::of(issuers, removed));
         // Not under the lock: whoever counts may ask us something.
         drop(changing);
         if let Some(gone) = listed.issuers.get(*at) {
@@ -152,6 +170,13 @@ impl Chosen {
             #[cfg(feature = "remote")]
             Self::Tenant(issuer) => issuer,
         }
+    }
+}
+
+impl Chosen {
+    /// Whether it is listed, and its keys are those it was named with: then it is the same for as long as the list is.
+    pub(crate) fn is_fixed(&self) -> bool {
+        matches!((self, &self.keys), (Self::Listed(..), IssuerKeys::Fixed(_)))
     }
 }
 

@@ -127,17 +127,32 @@ struct Needed<'p> {
 impl Node {
     /// The way that asks least of this caller.
     fn way(&self, principal: Option<&Principal>) -> Way<'_> {
+        let mut way = Way::without_scopes(true);
+        self.add_to(&mut way, principal);
+        way
+    }
+
+    /// Adds what this part asks to a way that has to meet it, too.
+    fn add_to<'p>(&'p self, way: &mut Way<'p>, principal: Option<&Principal>) {
         let by_scope = |scope| Way::by_scope(scope, principal);
         match self {
-            Self::Term(Term::Scope(scope)) => by_scope(scope),
-            Self::Term(Term::AnyScope(scopes)) => Way::least(scopes.iter().map(by_scope)),
-            Self::Term(Term::AllScopes(scopes)) => Way::all(scopes.iter().map(by_scope)),
+            Self::Term(Term::Scope(scope)) => way.add(Needed::of(scope, principal)),
+            Self::Term(Term::AnyScope(scopes)) => way.join(Way::least(scopes.iter().map(by_scope))),
+            Self::Term(Term::AllScopes(scopes)) => {
+                scopes.iter().for_each(|scope| way.add(Needed::of(scope, principal)));
+            }
             // Whoever comes back with a token is authenticated, so nothing else stands in the way.
-            Self::Term(Term::Authenticated) => Way::without_scopes(true),
-            Self::Term(_) | Self::Not(_) => Way::without_scopes(self.evaluate(principal) == Truth::Yes),
-            Self::All(parts) => Way::all(parts.iter().map(|part| part.way(principal))),
-            Self::Any(parts) => Way::least(parts.iter().map(|part| part.way(principal))),
+            Self::Term(Term::Authenticated) => {}
+            Self::Term(_) | Self::Not(_) => way.scopes_suffice &= self.evaluate(principal) == Truth::Yes,
+            Self::All(parts) => parts.iter().for_each(|part| part.add_to(way, principal)),
+            Self::Any(parts) => way.join(Way::least(parts.iter().map(|part| part.way(principal)))),
         }
+    }
+}
+
+impl<'p> Needed<'p> {
+    fn of(scope: &'p Arc<str>, principal: Option<&Principal>) -> Self {
+        Self { scope, held: principal.is_some_and(|principal| principal.has_scope(scope)) }
     }
 }
 
@@ -147,20 +162,18 @@ impl<'p> Way<'p> {
     }
 
     fn by_scope(scope: &'p Arc<str>, principal: Option<&Principal>) -> Self {
-        let held = principal.is_some_and(|principal| principal.has_scope(scope));
-        Self { needed: vec![Needed { scope, held }], scopes_suffice: true }
+        Self { needed: vec![Needed::of(scope, principal)], scopes_suffice: true }
     }
 
-    fn all(ways: impl Iterator<Item = Self>) -> Self {
-        ways.fold(Self::without_scopes(true), |mut whole, way| {
-            whole.scopes_suffice &= way.scopes_suffice;
-            for needed in way.needed {
-                if !whole.needed.iter().any(|known| known.scope == needed.scope) {
-                    whole.needed.push(needed);
-                }
-            }
-            whole
-        })
+    fn add(&mut self, needed: Needed<'p>) {
+        if !self.needed.iter().any(|known| known.scope == needed.scope) {
+            self.needed.push(needed);
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.scopes_suffice &= other.scopes_suffice;
+        other.needed.into_iter().for_each(|needed| self.add(needed));
     }
 
     /// `min_by_key` keeps the first of equals.

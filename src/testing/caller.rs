@@ -1,6 +1,6 @@
 use super::{AUDIENCE, rights};
 use crate::{
-    claims::{AuthorityMapping, Caller, ClaimMap, Claims, Mark, Principal, Registered},
+    claims::{Anonymous, AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verifies},
     json::Document,
 };
 use http::Request;
@@ -28,7 +28,8 @@ pub fn caller(subject: &str) -> TestCaller {
 
 /// A request without a token behind an optional layer that verifies `T`.
 pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
-    request.extensions_mut().insert(Mark::of::<T>(Caller::Anonymous));
+    request.extensions_mut().remove::<Principal>();
+    request.extensions_mut().insert(Anonymous(Verifies::into::<T>()));
     request
 }
 
@@ -87,7 +88,6 @@ impl TestCaller {
     {
         let claims = self.claims::<T>();
         let extensions = request.extensions_mut();
-        extensions.insert(Mark::of::<T>(Caller::Admitted));
         extensions.insert(claims.principal().clone());
         extensions.insert(claims);
         request

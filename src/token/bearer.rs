@@ -15,6 +15,17 @@ pub struct BearerToken {
     start: usize,
 }
 
+/// Bearer credentials where a request has them, before their characters are looked at: a token whose every byte is known
+/// from before needs no second look.
+pub(crate) enum Sent<'a> {
+    Header {
+        value: &'a HeaderValue,
+        start: usize,
+    },
+    /// Out of another place, and checked there.
+    Elsewhere(BearerToken),
+}
+
 /// The three parts of a JWS in compact serialization (RFC 7515 section 7.1), still encoded.
 #[derive(Clone, Copy)]
 pub(crate) struct Compact<'a> {
@@ -37,37 +48,20 @@ impl BearerToken {
         Ok(Self::checked(value, 0))
     }
 
-    /// Takes the credentials of one `Authorization` value; `None` where it has another scheme.
-    pub(crate) fn from_authorization(value: &HeaderValue) -> Result<Option<Self>, Reason> {
-        let bytes = value.as_bytes();
-        let Some((scheme, rest)) = bytes.split_at_checked("bearer".len()) else { return Ok(None) };
-        if !scheme.eq_ignore_ascii_case(b"bearer") {
-            return Ok(None);
-        }
-        match rest.first() {
-            None => return Err(Reason::EmptyToken),
-            Some(b' ') => {}
-            // `Bearerish xyz` is a scheme of its own; `Bearer:xyz` is Bearer, written wrong.
-            Some(&byte) if is_scheme_char(byte) => return Ok(None),
-            Some(_) => return Err(Reason::IllegalCharacters),
-        }
-        // RFC 9110 section 11.4: spaces, and nothing else.
-        let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
-        let start = scheme.len() + spaces;
-        check(bytes.get(start..).unwrap_or_default())?;
-        Ok(Some(Self::checked(value.clone(), start)))
-    }
-
     fn checked(mut value: HeaderValue, start: usize) -> Self {
         value.set_sensitive(true);
         Self { value, start }
     }
 
-    /// The token's text. Whoever reads it must not log it.
+    /// The token's bytes, ASCII all of them. Whoever reads them must not log them.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.value.as_bytes().get(self.start..).unwrap_or_default()
+    }
+
+    /// The same as text.
     pub(crate) fn as_str(&self) -> &str {
-        let bytes = self.value.as_bytes().get(self.start..).unwrap_or_default();
         // `check` admitted ASCII only.
-        std::str::from_utf8(bytes).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     /// Splits into the parts of a JWS.
@@ -84,25 +78,70 @@ impl BearerToken {
     }
 }
 
+impl<'a> Sent<'a> {
+    /// Finds the credentials of one `Authorization` value; `None` where it has another scheme.
+    pub(crate) fn in_authorization(value: &'a HeaderValue) -> Result<Option<Self>, Reason> {
+        let bytes = value.as_bytes();
+        let Some((scheme, rest)) = bytes.split_at_checked("bearer".len()) else { return Ok(None) };
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            return Ok(None);
+        }
+        match rest.first() {
+            None => return Err(Reason::EmptyToken),
+            Some(b' ') => {}
+            // `Bearerish xyz` is a scheme of its own; `Bearer:xyz` is Bearer, written wrong.
+            Some(&byte) if is_scheme_char(byte) => return Ok(None),
+            Some(_) => return Err(Reason::IllegalCharacters),
+        }
+        // RFC 9110 section 11.4: spaces, and nothing else.
+        let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+        let start = scheme.len() + spaces;
+        check_length(bytes.get(start..).unwrap_or_default())?;
+        Ok(Some(Self::Header { value, start }))
+    }
+
+    /// The bytes, of which no more is known than that there are some, and not too many.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Header { value, start } => value.as_bytes().get(*start..).unwrap_or_default(),
+            Self::Elsewhere(token) => token.as_bytes(),
+        }
+    }
+
+    /// Holds it to the grammar.
+    pub(crate) fn check(self) -> Result<BearerToken, Reason> {
+        match self {
+            Self::Elsewhere(token) => Ok(token),
+            Self::Header { value, start } => {
+                check(value.as_bytes().get(start..).unwrap_or_default())?;
+                Ok(BearerToken::checked(value.clone(), start))
+            }
+        }
+    }
+}
+
 impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BearerToken({} bytes)", self.as_str().len())
+        write!(f, "BearerToken({} bytes)", self.as_bytes().len())
     }
 }
 
 /// RFC 9110 section 11.2: `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn check(token: &[u8]) -> Result<(), Reason> {
-    if token.is_empty() {
-        return Err(Reason::EmptyToken);
-    }
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(Reason::TokenTooLong);
-    }
+    check_length(token)?;
     let body = token.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
     let body = token.get(..body).unwrap_or_default();
     // Every byte, and no branch in between: that is one the compiler can do sixteen at a time.
     let legal = body.iter().fold(true, |legal, &byte| legal & is_token68(byte));
     if body.is_empty() || !legal { Err(Reason::IllegalCharacters) } else { Ok(()) }
+}
+
+fn check_length(token: &[u8]) -> Result<(), Reason> {
+    match token.len() {
+        0 => Err(Reason::EmptyToken),
+        1..=MAX_TOKEN_BYTES => Ok(()),
+        _ => Err(Reason::TokenTooLong),
+    }
 }
 
 fn is_token68(byte: u8) -> bool {
@@ -134,7 +173,8 @@ mod tests {
 
     fn take(value: &[u8]) -> Result<Option<String>, Reason> {
         let value = HeaderValue::from_bytes(value).unwrap();
-        BearerToken::from_authorization(&value).map(|token| token.map(|token| token.as_str().into()))
+        let token = Sent::in_authorization(&value)?.map(Sent::check).transpose()?;
+        Ok(token.map(|token| token.as_str().into()))
     }
 
     #[test]

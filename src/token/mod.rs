@@ -13,5 +13,5 @@ mod sources;
 pub use bearer::{BearerToken, MAX_TOKEN_BYTES};
 pub use sources::TokenSource;
 
-pub(crate) use bearer::Compact;
+pub(crate) use bearer::{Compact, Sent};
 pub(crate) use sources::TokenSources;

@@ -1,4 +1,4 @@
-use super::BearerToken;
+use super::{BearerToken, Sent};
 use crate::error::Reason;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -41,12 +41,27 @@ impl TokenSources {
         self.cookies.push(name.into());
     }
 
-    /// The request's one token.
-    pub(crate) fn find(&self, headers: &HeaderMap) -> Result<Option<BearerToken>, Reason> {
-        let from_header = from_header(headers)?;
-        if self.cookies.is_empty() && self.others.is_empty() {
-            return Ok(from_header);
+    /// The request's one token. What is found, or refused, is kept out of whatever prints headers later.
+    pub(crate) fn take<'a>(&self, headers: &'a mut HeaderMap) -> Result<Option<Sent<'a>>, Reason> {
+        self.mark_others(headers);
+        // Whichever of two were taken, something in front of us may have judged by the other.
+        if has_several_authorizations(headers) {
+            mark_all(headers, AUTHORIZATION);
+            return Err(Reason::SeveralAuthorizationHeaders);
         }
+        if !self.others.is_empty() || !self.cookies.is_empty() {
+            mark_all(headers, AUTHORIZATION);
+            return self.take_among(headers);
+        }
+        // Marked and read in one look: each one hashes the name.
+        let Some(value) = headers.get_mut(AUTHORIZATION) else { return Ok(None) };
+        value.set_sensitive(true);
+        Sent::in_authorization(value)
+    }
+
+    /// The same where several places are allowed.
+    fn take_among<'a>(&self, headers: &'a HeaderMap) -> Result<Option<Sent<'a>>, Reason> {
+        let from_header = in_header(headers)?.map(Sent::check).transpose()?;
         // The same cookie twice (a parent domain, another path) is credentials in two places as well.
         let lines =
             headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
@@ -54,20 +69,12 @@ impl TokenSources {
         // A value that is no text is no token either, but it is there: an illegal one stands in for it.
         let cookies = values.map(|value| Cow::Borrowed(std::str::from_utf8(value).unwrap_or("\u{fffd}")));
         let mut found = cookies.chain(self.others.iter().filter_map(|source| source.find(headers)));
-        match (from_header, found.next(), found.next()) {
-            (Some(_), Some(_), _) | (_, Some(_), Some(_)) => Err(Reason::SeveralTokenSources),
-            (None, Some(text), None) => BearerToken::parse(&text).map(Some),
-            (from_header, None, _) => Ok(from_header),
-        }
-    }
-
-    /// Keeps credentials out of whatever prints headers later.
-    pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
-        mark_all(headers, AUTHORIZATION);
-        if !self.cookies.is_empty() {
-            mark_all(headers, COOKIE);
-        }
-        self.others.iter().for_each(|source| source.mark_sensitive(headers));
+        let token = match (from_header, found.next(), found.next()) {
+            (Some(_), Some(_), _) | (_, Some(_), Some(_)) => return Err(Reason::SeveralTokenSources),
+            (None, Some(text), None) => Some(BearerToken::parse(&text)?),
+            (from_header, None, _) => from_header,
+        };
+        Ok(token.map(Sent::Elsewhere))
     }
 
     /// Takes the credentials out, so that a handler cannot pass them on by accident.
@@ -77,6 +84,15 @@ impl TokenSources {
         }
         self.cookies.iter().for_each(|name| strip_cookie(headers, name));
         self.others.iter().for_each(|source| source.strip(headers));
+        // What is left of a line was written anew.
+        self.mark_others(headers);
+    }
+
+    fn mark_others(&self, headers: &mut HeaderMap) {
+        if !self.cookies.is_empty() {
+            mark_all(headers, COOKIE);
+        }
+        self.others.iter().for_each(|source| source.mark_sensitive(headers));
     }
 }
 
@@ -86,18 +102,19 @@ impl fmt::Debug for TokenSources {
     }
 }
 
-fn from_header(headers: &HeaderMap) -> Result<Option<BearerToken>, Reason> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    // Whichever of two were taken, something in front of us may have judged by the other.
-    if values.next().is_some() {
-        return Err(Reason::SeveralAuthorizationHeaders);
-    }
-    BearerToken::from_authorization(value)
+fn in_header(headers: &HeaderMap) -> Result<Option<Sent<'_>>, Reason> {
+    headers.get(AUTHORIZATION).map_or(Ok(None), Sent::in_authorization)
 }
 
+/// Whether it is Bearer credentials, be they good or not.
 fn is_bearer(value: &HeaderValue) -> bool {
-    matches!(BearerToken::from_authorization(value), Ok(Some(_)))
+    matches!(Sent::in_authorization(value).map(|sent| sent.map(Sent::check).transpose()), Ok(Ok(Some(_))))
+}
+
+fn has_several_authorizations(headers: &HeaderMap) -> bool {
+    // Where no name has two values, none has to be looked up.
+    let some_name_has_several = headers.len() > headers.keys_len();
+    some_name_has_several && headers.get_all(AUTHORIZATION).iter().nth(1).is_some()
 }
 
 /// The value, if this pair of a `Cookie` line is the cookie of that name (RFC 6265 section 4.2.1). On bytes, because
@@ -145,7 +162,9 @@ mod tests {
     }
 
     fn find(sources: &TokenSources, headers: &HeaderMap) -> Result<Option<String>, Reason> {
-        sources.find(headers).map(|token| token.map(|token| token.as_str().into()))
+        let mut headers = headers.clone();
+        let token = sources.take(&mut headers)?.map(Sent::check).transpose()?;
+        Ok(token.map(|token| token.as_str().into()))
     }
 
     #[test]
@@ -185,7 +204,10 @@ mod tests {
         let mut sources = TokenSources::default();
         sources.add_cookie("session");
         let mut map = headers(&[("authorization", "Bearer a"), ("cookie", "x=1; session=b; y=2")]);
-        sources.mark_sensitive(&mut map);
+        assert!(
+            matches!(sources.take(&mut map), Err(Reason::SeveralTokenSources)),
+            "and marked all the same"
+        );
         assert!(map.values().all(HeaderValue::is_sensitive));
         sources.strip(&mut map);
         assert_eq!(map, headers(&[("cookie", "x=1; y=2")]));

@@ -5,11 +5,22 @@
 //! whether its issuer is trusted, whether that key is the one that would be chosen now, and what time it is. Where any of it
 //! does not hold, the token goes the whole way, and that way names the reason.
 
-use super::{MemoryStatus, rules::Times, steps::Signed};
-use crate::{claims::Claims, issuer::TrustedIssuer, keys::Algorithm, token::BearerToken};
+use super::{
+    MemoryStatus,
+    counts::Counts,
+    hash::{Keyed, hash_end},
+    rules::Times,
+    steps::Signed,
+};
+use crate::{
+    claims::Claims,
+    issuer::{Chosen, TrustedIssuer},
+    keys::Algorithm,
+    token::BearerToken,
+};
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use std::{
-    hash::{Hash, Hasher, RandomState},
+    hash::{Hash, Hasher},
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
@@ -34,25 +45,29 @@ impl Default for Room {
 const FIXED_WEIGHT: u64 = 1024;
 
 pub(super) struct Memory<T> {
-    cache: Cache<Token, Arc<Remembered<T>>, Weigh, RandomState>,
+    cache: Cache<Token, Arc<Remembered<T>>, Weigh, Keyed>,
     /// Each token weighs at least this, so that the bound in bytes is one in tokens, too.
     least: u64,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    counts: Counts,
 }
 
-/// A token that verified, and what that rested on.
-#[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "fixed keys are never chosen anew"))]
+/// A token that verified, and what that rested on. What each hit asks stands first, in one or two cache lines.
+#[repr(C)]
 pub(super) struct Remembered<T> {
     pub(super) claims: Claims<T>,
     /// Weak: a removed issuer's engine must not live on in here.
     issuer: Weak<TrustedIssuer>,
-    pub(super) kid: Option<Box<str>>,
-    pub(super) algorithm: Algorithm,
-    pub(super) signed: Signed,
+    /// The list of issuers in which its own was found last, where that one's keys are fixed: as long as it is the same, time
+    /// alone decides. 0 where there is more to ask.
+    settled: AtomicU64,
     /// The last set in which that key was found to be the one to choose.
     pub(super) generation: AtomicU64,
     pub(super) times: Times,
+    /// Under which of its identifiers the issuer is in the token.
+    pub(super) iss: Arc<str>,
+    pub(super) signed: Signed,
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<Box<str>>,
     weight: u64,
 }
 
@@ -60,6 +75,18 @@ impl<T> Remembered<T> {
     /// Whether it is this issuer that the token was held against, and not one of the same name that came after it.
     pub(super) fn is_of(&self, issuer: &Arc<TrustedIssuer>) -> bool {
         std::ptr::eq(self.issuer.as_ptr(), Arc::as_ptr(issuer))
+    }
+
+    /// Whether nothing has changed since it was settled, and nothing but time can.
+    pub(super) fn is_settled(&self, version: u64) -> bool {
+        self.settled.load(Ordering::Relaxed) == version
+    }
+
+    /// Its issuer was found in the list that was read after this version was.
+    pub(super) fn settle(&self, chosen: &Chosen, version: u64) {
+        if chosen.is_fixed() {
+            self.settled.store(version, Ordering::Relaxed);
+        }
     }
 }
 
@@ -77,33 +104,36 @@ impl<T> Memory<T> {
     pub(super) fn new(room: Room) -> Self {
         let tokens = usize::try_from(room.tokens).unwrap_or(usize::MAX);
         Self {
-            cache: Cache::with(tokens, room.bytes, Weigh, RandomState::new(), Default::default()),
+            cache: Cache::with(tokens, room.bytes, Weigh, Keyed::new(), Default::default()),
             least: room.bytes.div_ceil(room.tokens.max(1)),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
+            counts: Counts::default(),
         }
     }
 
-    pub(super) fn find(&self, token: &BearerToken) -> Option<Arc<Remembered<T>>> {
-        self.cache.get(&Wanted(token.as_str().as_bytes()))
+    /// What is known of these bytes, whoever sent them: they are a token only if they are all found here.
+    pub(super) fn find(&self, sent: &[u8]) -> Option<Arc<Remembered<T>>> {
+        self.cache.get(&Wanted(sent))
     }
 
     /// A request has looked, and was answered or not.
     pub(super) fn count(&self, hit: bool) {
-        let counter = if hit { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
+        self.counts.count(hit);
     }
 
-    pub(super) fn forget(&self, token: &BearerToken) {
-        self.cache.remove(&Wanted(token.as_str().as_bytes()));
+    pub(super) fn forget(&self, sent: &[u8]) {
+        self.cache.remove(&Wanted(sent));
     }
 
     pub(super) fn keep(&self, token: &BearerToken, learnt: Learnt<'_, T>) {
-        let bytes = token.as_str().as_bytes();
+        // It has verified, so its issuer knows the name that it bears.
+        let Some(iss) = learnt.issuer.identifier(learnt.claims.issuer()) else { return };
+        let bytes = token.as_bytes();
         let weight = FIXED_WEIGHT + bytes.len() as u64 + learnt.claims.principal().weight();
         let remembered = Remembered {
             claims: learnt.claims.clone(),
             issuer: Arc::downgrade(learnt.issuer),
+            iss: Arc::clone(iss),
+            settled: AtomicU64::new(0),
             kid: learnt.kid.map(Into::into),
             algorithm: learnt.algorithm,
             generation: AtomicU64::new(learnt.signed.generation),
@@ -115,27 +145,16 @@ impl<T> Memory<T> {
     }
 
     pub(super) fn look(&self) -> MemoryStatus {
-        let hits = self.hits.load(Ordering::Relaxed);
-        MemoryStatus {
-            tokens: self.cache.len() as u64,
-            bytes: self.cache.weight(),
-            hits,
-            lookups: hits + self.misses.load(Ordering::Relaxed),
-        }
+        let (hits, lookups) = self.counts.sum();
+        MemoryStatus { tokens: self.cache.len() as u64, bytes: self.cache.weight(), hits, lookups }
     }
 }
 
-/// A remembered token's bytes, wiped when it is forgotten.
+/// A remembered token's bytes; equality is on all of them, the hash reads their end. Wiped when it is forgotten.
 struct Token(Zeroizing<Box<[u8]>>);
 
 /// The same, as a request brings it.
 struct Wanted<'a>(&'a [u8]);
-
-/// Equality is on the whole token; the hash reads the end of the signature alone, which nobody can choose and be believed.
-/// It is keyed at random for each process.
-fn hash_end<H: Hasher>(token: &[u8], state: &mut H) {
-    state.write(token.get(token.len().saturating_sub(32)..).unwrap_or(token));
-}
 
 impl Hash for Token {
     fn hash<H: Hasher>(&self, state: &mut H) {

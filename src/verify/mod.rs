@@ -15,7 +15,9 @@
 
 mod builder;
 mod cache;
+mod counts;
 mod expects;
+mod hash;
 mod header;
 mod looks;
 mod rules;

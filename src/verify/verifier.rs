@@ -1,6 +1,6 @@
 use super::{
     MemoryStatus, Status, VerifierBuilder,
-    cache::{Learnt, Memory, Room},
+    cache::{Learnt, Memory, Remembered, Room},
     looks,
     steps::{Case, Core, Parts, Patience, Stop},
 };
@@ -12,7 +12,7 @@ use crate::{
     error::{AuthError, ConfigError, Reason},
     issuer::{Issuer, TrustedIssuer},
     json, observe,
-    token::BearerToken,
+    token::{BearerToken, Sent},
 };
 #[cfg(feature = "remote")]
 use crate::{issuer::IssuerKeys, keys::driver::Ticket};
@@ -67,7 +67,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         // Nothing happens before the first poll: it may be on another runtime than this call.
         async move {
             let token = token.map_err(|reason| observe::refused(reason.into(), observe::Looks::default))?;
-            match this.begin(token) {
+            match this.begin(Sent::Elsewhere(token)) {
                 Begun::Done(result) => result,
                 Begun::Waiting(verification) => verification.await,
             }
@@ -75,8 +75,25 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
     }
 
     /// Verifies as far as is possible without waiting.
-    pub(crate) fn begin(&self, token: BearerToken) -> Begun<T> {
-        match self.attempt(&token, Patience::Waits) {
+    pub(crate) fn begin(&self, sent: Sent<'_>) -> Begun<T> {
+        // Before its characters are looked at: what is remembered has legal ones, and it is remembered only if all of them
+        // are the same.
+        let known = self.find(sent.as_bytes());
+        if let Some(claims) = known.as_ref().and_then(|known| self.settled(known)) {
+            return self.recalled(claims);
+        }
+        let now = self.now();
+        if let Some(claims) = known.and_then(|known| self.recall(&known, sent.as_bytes(), now)) {
+            return self.recalled(claims);
+        }
+        let token = match sent.check() {
+            Ok(token) => token,
+            Err(reason) => {
+                return Begun::Done(Err(observe::refused(reason.into(), observe::Looks::default)));
+            }
+        };
+        self.count_look(false);
+        match self.attempt(&token, now, Patience::Waits) {
             Ok(claims) => {
                 observe::admitted();
                 Begun::Done(Ok(claims))
@@ -87,13 +104,27 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         }
     }
 
+    fn recalled(&self, claims: Claims<T>) -> Begun<T> {
+        self.count_look(true);
+        observe::admitted();
+        Begun::Done(Ok(claims))
+    }
+
     #[cfg(feature = "remote")]
     async fn finish(self, token: BearerToken, ticket: Ticket) -> Result<Claims<T>, AuthError> {
         let (mut limit, mut ticket) = (ticket.limit(), ticket);
         let result = loop {
             let in_time = limit.hold(ticket).await;
             let patience = if in_time { Patience::Waits } else { Patience::Over };
-            match self.attempt(&token, patience) {
+            let now = self.now();
+            // Another request may have brought the same token meanwhile.
+            let known = self.find(token.as_bytes());
+            let known = known.and_then(|known| self.recall(&known, token.as_bytes(), now));
+            self.count_look(known.is_some());
+            if let Some(claims) = known {
+                break Ok(claims);
+            }
+            match self.attempt(&token, now, patience) {
                 Ok(claims) => break Ok(claims),
                 Err(Stop::Refused(error)) => break Err(error),
                 // That fetch did not have the key, and the budget has another one.
@@ -103,11 +134,12 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         result.inspect(|_| observe::admitted()).map_err(|error| observe::refused(error, || looks::of(&token)))
     }
 
-    fn attempt(&self, token: &BearerToken, patience: Patience) -> Result<Claims<T>, Stop> {
-        let now = Now::of(&*self.core.directory.terms.clock);
-        if let Some(claims) = self.remember(token, now) {
-            return Ok(claims);
-        }
+    fn now(&self) -> Now {
+        Now::of(&*self.core.directory.terms.clock)
+    }
+
+    /// The whole way.
+    fn attempt(&self, token: &BearerToken, now: Now, patience: Patience) -> Result<Claims<T>, Stop> {
         let parts = Parts::decode(token.compact()?)?;
         let chosen = self.core.choose_issuer(&parts, now, patience)?;
         let issuer: &TrustedIssuer = &chosen;
@@ -127,29 +159,42 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         Ok(claims)
     }
 
-    /// The claims of a token that verified before, if every answer to it is still the same.
-    fn remember(&self, token: &BearerToken, now: Now) -> Option<Claims<T>> {
-        let memory = self.memory.as_ref()?;
-        let claims = self.recall(memory, token, now);
-        memory.count(claims.is_some());
-        observe::looked_up(claims.is_some());
-        claims
+    fn find(&self, sent: &[u8]) -> Option<Arc<Remembered<T>>> {
+        self.memory.as_ref()?.find(sent)
     }
 
-    fn recall(&self, memory: &Memory<T>, token: &BearerToken, now: Now) -> Option<Claims<T>> {
-        let known = memory.find(token)?;
-        let chosen = self.core.issuer_now(known.claims.issuer(), now)?;
+    /// The claims of a token that verified before, where time is all there is to ask: one clock, no list, no set of keys.
+    fn settled(&self, known: &Remembered<T>) -> Option<Claims<T>> {
+        let directory = &self.core.directory;
+        let is_good = known.is_settled(directory.version())
+            && self.core.rules.check_times(known.times, directory.terms.clock.wall()).is_ok();
+        is_good.then(|| known.claims.clone())
+    }
+
+    /// The claims of a token that verified before, if every answer to it is still the same.
+    fn recall(&self, known: &Remembered<T>, sent: &[u8], now: Now) -> Option<Claims<T>> {
+        let version = self.core.directory.version();
+        let chosen = self.core.issuer_now(&known.iss, now)?;
         if !known.is_of(chosen.shared()) {
-            memory.forget(token);
+            self.memory.as_ref()?.forget(sent);
             return None;
         }
         if self.core.rules.check_times(known.times, now.wall).is_err() {
             return None;
         }
-        if !self.core.still_signed(&known, &chosen, now) {
+        if !self.core.still_signed(known, &chosen, now) {
             return None;
         }
+        known.settle(&chosen, version);
         Some(known.claims.clone())
+    }
+
+    /// Counts a look into the memory, where there is one.
+    fn count_look(&self, hit: bool) {
+        if let Some(memory) = &self.memory {
+            memory.count(hit);
+            observe::looked_up(hit);
+        }
     }
 }
 
