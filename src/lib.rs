@@ -236,6 +236,8 @@ pub mod challenge;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(feature = "axum")]
+pub mod guard;
+#[cfg(feature = "axum")]
 pub mod readiness;
 
 pub mod clock;
