@@ -14,6 +14,7 @@ impl RouteTable {
     /// 4. `public`, `optional` or `deny` as a part of a larger policy: it says the same to everybody, so it can be left
     ///    out, or what stands beside it can.
     /// 5. A fallback for methods that are not allowed, where no path below leaves a method over.
+    /// 6. A fallback that axum forgets, see [`GuardedRouter::nest`](super::GuardedRouter::nest).
     ///
     /// Only what the terms' form decides is found: `scope(a) & !scope(a)` is not. The faults do not make a route less
     /// safe; serving it with them is allowed.
@@ -30,6 +31,11 @@ impl RouteTable {
                 fault("no route below leaves a method over, so it is never asked".to_owned());
             }
         }
+        faults.extend(self.forgotten().iter().map(|path| {
+            let sentence =
+                "axum forgets it: the router that nests it is nested, and has no fallback of its own";
+            Fault::new(format!("{} {path}", Answers::Fallback.name()), sentence)
+        }));
         ConfigError::check(faults)
     }
 

@@ -135,14 +135,15 @@ where
     fn add(mut self, filter: MethodFilter, guard: Guard, methods: MethodRouter<S>) -> Self {
         self.shape = self.shape.merge(answers::shape(Some(filter)));
         self.rows.extend(Answers::of(filter).map(|answers| (answers, guard.clone())));
-        self.recipe.then(move |all, gate| all.merge(gate.guard_methods(&guard, methods.clone())));
+        // Not the other way around: of two default fallbacks axum keeps the second, which may have a layer around it.
+        self.recipe.then(move |all, gate| gate.guard_methods(&guard, methods.clone()).merge(all));
         self
     }
 
     fn add_any(mut self, guard: Guard, any: MethodRouter<S>) -> Self {
         self.shape = self.shape.merge(answers::shape(None));
         self.rows.push((Answers::Any, guard.clone()));
-        self.recipe.then(move |all, gate| all.merge(gate.guard_any(&guard, any.clone())));
+        self.recipe.then(move |all, gate| gate.guard_any(&guard, any.clone()).merge(all));
         self
     }
 }

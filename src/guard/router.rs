@@ -15,7 +15,11 @@ use axum::{
     routing::{MethodRouter, Route, any, any_service},
 };
 use serde::de::DeserializeOwned;
-use std::{collections::BTreeMap, convert::Infallible, fmt};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    convert::Infallible,
+    fmt,
+};
 use tower_layer::{Identity, Layer};
 use tower_service::Service;
 
@@ -34,6 +38,8 @@ pub struct GuardedRouter<S = ()> {
     /// The same routes with nothing behind: axum's own checks run where the mistake is written.
     shape: Router,
     rows: BTreeMap<(String, Answers), Vec<Guard>>,
+    /// The paths of fallbacks that were written and that axum forgets.
+    forgotten: Vec<String>,
     recipe: Recipe<Router<S>>,
 }
 
@@ -46,7 +52,12 @@ where
 {
     /// A router without routes.
     pub fn new() -> Self {
-        Self { shape: Router::new(), rows: BTreeMap::new(), recipe: Recipe::new(|_| Router::new()) }
+        Self {
+            shape: Router::new(),
+            rows: BTreeMap::new(),
+            forgotten: Vec::new(),
+            recipe: Recipe::new(|_| Router::new()),
+        }
     }
 
     /// Adds the methods of a path; a second call adds to the first.
@@ -88,13 +99,22 @@ where
 
     /// Puts the routes of another router under a prefix, each with its policy; and its fallback, if it has one.
     ///
+    /// A fallback further down comes along only where the router between has one as well: without it axum 0.8 forgets
+    /// it. It is then not in the table, and [`RouteTable::check`] names it.
+    ///
     /// # Panics
     ///
     /// When axum refuses the prefix (nesting at `/` is [`merge`](GuardedRouter::merge)), or a route of the two is
     /// the same.
     #[track_caller]
     pub fn nest(mut self, path: &str, other: Self) -> Self {
+        let has_fallback = other.rows.contains_key(&(BELOW.to_owned(), Answers::Fallback));
+        self.forgotten.extend(other.forgotten.iter().map(|inner| nested(path, inner)));
         for ((inner, answers), guards) in other.rows {
+            if answers == Answers::Fallback && !has_fallback {
+                self.forgotten.push(nested(path, &inner));
+                continue;
+            }
             for guard in guards {
                 self.enlist(nested(path, &inner), answers, guard);
             }
@@ -140,6 +160,7 @@ where
                 self.enlist(path.clone(), answers, guard);
             }
         }
+        self.forgotten.extend(other.forgotten);
         self.shape = self.shape.merge(other.shape);
         self.recipe.then(move |router, gate| router.merge(other.recipe.make(gate)));
         self
@@ -226,9 +247,9 @@ where
     where
         S2: Clone + Send + Sync + 'static,
     {
-        let Self { shape, rows, recipe } = self;
+        let Self { shape, rows, forgotten, recipe } = self;
         let recipe = Recipe::new(move |gate| recipe.make(gate).with_state(state.clone()));
-        GuardedRouter { shape, rows, recipe }
+        GuardedRouter { shape, rows, forgotten, recipe }
     }
 
     /// Every method of every route with its policy, in a stable order.
@@ -236,7 +257,7 @@ where
         let rows = self.rows.iter().flat_map(|((path, answers), guards)| {
             guards.iter().map(|guard| Row::new(path.clone(), *answers, guard.clone()))
         });
-        RouteTable::new(rows.collect())
+        RouteTable::new(rows.collect(), self.forgotten.clone())
     }
 
     /// The router to serve: the layer stands on every method that is not public, and on nothing else.
@@ -262,17 +283,14 @@ where
     #[track_caller]
     #[allow(clippy::panic, reason = "documented: routes are written by the application's author, as in axum")]
     fn enlist(&mut self, path: String, answers: Answers, guard: Guard) {
-        let guards = self.rows.entry((path, answers));
-        let name = answers.name();
-        match guards {
-            std::collections::btree_map::Entry::Vacant(place) => {
+        match self.rows.entry((path, answers)) {
+            Entry::Vacant(place) => {
                 place.insert(vec![guard]);
             }
-            std::collections::btree_map::Entry::Occupied(mut place) if answers == Answers::NotAllowed => {
-                place.get_mut().push(guard);
-            }
-            std::collections::btree_map::Entry::Occupied(place) => {
-                panic!("{name} {}: there is a policy and a handler already", place.key().0)
+            Entry::Occupied(mut place) if answers == Answers::NotAllowed => place.get_mut().push(guard),
+            Entry::Occupied(place) => {
+                let (path, answers) = place.key();
+                panic!("{} {path}: there is a policy and a handler already", answers.name())
             }
         }
     }
@@ -298,7 +316,12 @@ where
 
 impl<S> Clone for GuardedRouter<S> {
     fn clone(&self) -> Self {
-        Self { shape: self.shape.clone(), rows: self.rows.clone(), recipe: self.recipe.clone() }
+        Self {
+            shape: self.shape.clone(),
+            rows: self.rows.clone(),
+            forgotten: self.forgotten.clone(),
+            recipe: self.recipe.clone(),
+        }
     }
 }
 

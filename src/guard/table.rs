@@ -34,6 +34,8 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub struct RouteTable {
     rows: Vec<Row>,
+    /// See [`RouteTable::check`].
+    forgotten: Vec<String>,
 }
 
 /// One line of the [`RouteTable`]: a method of a path, and what stands before its handler.
@@ -57,8 +59,12 @@ pub enum Access {
 }
 
 impl RouteTable {
-    pub(super) fn new(rows: Vec<Row>) -> Self {
-        Self { rows }
+    pub(super) fn new(rows: Vec<Row>, forgotten: Vec<String>) -> Self {
+        Self { rows, forgotten }
+    }
+
+    pub(super) fn forgotten(&self) -> &[String] {
+        &self.forgotten
     }
 
     /// The rows, by path, then by method.
