@@ -15,10 +15,10 @@ use tower_bearer::{AuthenticateLayer, guard::GuardedRouter, testing::TestIssuer}
 
 /// The handlers that ran, by name.
 #[derive(Clone, Default)]
-pub struct Runs(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Runs(Arc<Mutex<Vec<String>>>);
 
 impl Runs {
-    pub fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
@@ -28,19 +28,19 @@ impl Runs {
     }
 
     /// A handler of that name.
-    pub fn handler(&self, name: &str) -> impl Fn() -> Ready<Response> + Clone + Send + Sync + 'static {
+    pub(crate) fn handler(&self, name: &str) -> impl Fn() -> Ready<Response> + Clone + Send + Sync + 'static {
         let (runs, name) = (self.clone(), name.to_owned());
         move || ready(runs.note(&name))
     }
 
     /// A service of that name.
-    pub fn service(&self, name: &str) -> Named {
+    pub(crate) fn service(&self, name: &str) -> Named {
         Named { runs: self.clone(), name: name.to_owned() }
     }
 }
 
 #[derive(Clone)]
-pub struct Named {
+pub(crate) struct Named {
     runs: Runs,
     name: String,
 }
@@ -59,64 +59,64 @@ impl Service<Request> for Named {
     }
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    pub fn challenge(&self) -> &str {
+    pub(crate) fn challenge(&self) -> &str {
         self.header("www-authenticate")
     }
 
     /// The methods of `Allow`; `None` without one.
-    pub fn allow(&self) -> Option<BTreeSet<String>> {
+    pub(crate) fn allow(&self) -> Option<BTreeSet<String>> {
         let allow = self.headers.get("allow")?.to_str().unwrap();
         assert_eq!(self.headers.get_all("allow").iter().count(), 1);
         Some(allow.split(',').filter(|name| !name.is_empty()).map(|name| name.trim().to_owned()).collect())
     }
 }
 
-pub fn methods(names: &[&str]) -> Option<BTreeSet<String>> {
+pub(crate) fn methods(names: &[&str]) -> Option<BTreeSet<String>> {
     Some(names.iter().map(|name| (*name).to_owned()).collect())
 }
 
-pub struct Caller {
+pub(crate) struct Caller {
     issuer: TestIssuer,
 }
 
 impl Caller {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { issuer: TestIssuer::new() }
     }
 
-    pub fn layer(&self) -> AuthenticateLayer {
+    pub(crate) fn layer(&self) -> AuthenticateLayer {
         AuthenticateLayer::new(self.issuer.verifier().build().unwrap())
     }
 
-    pub fn issuer(&self) -> &TestIssuer {
+    pub(crate) fn issuer(&self) -> &TestIssuer {
         &self.issuer
     }
 
-    pub fn serve(&self, routes: GuardedRouter) -> Router {
+    pub(crate) fn serve(&self, routes: GuardedRouter) -> Router {
         routes.into_router(self.layer())
     }
 
-    pub fn token(&self, scope: &str) -> String {
+    pub(crate) fn token(&self, scope: &str) -> String {
         format!("Bearer {}", self.issuer.token().subject("alice").scope(scope).sign())
     }
 
-    pub fn expired(&self, scope: &str) -> String {
+    pub(crate) fn expired(&self, scope: &str) -> String {
         format!("Bearer {}", self.issuer.token().scope(scope).expired().sign())
     }
 }
 
-pub fn request(method: &str, uri: &str, credentials: Option<&str>) -> Request {
+pub(crate) fn request(method: &str, uri: &str, credentials: Option<&str>) -> Request {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     let mut request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
     if let Some(credentials) = credentials {
@@ -125,7 +125,7 @@ pub fn request(method: &str, uri: &str, credentials: Option<&str>) -> Request {
     request
 }
 
-pub async fn send(app: &Router, request: Request) -> Answer {
+pub(crate) async fn send(app: &Router, request: Request) -> Answer {
     let (head, body) = app.clone().oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answer {
@@ -135,6 +135,6 @@ pub async fn send(app: &Router, request: Request) -> Answer {
     }
 }
 
-pub async fn ask(app: &Router, method: &str, uri: &str, credentials: Option<&str>) -> Answer {
+pub(crate) async fn ask(app: &Router, method: &str, uri: &str, credentials: Option<&str>) -> Answer {
     send(app, request(method, uri, credentials)).await
 }
