@@ -20,7 +20,7 @@
 //!
 //! ```
 //! # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))] {
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! use axum::{Router, body::Body, http::{Request, StatusCode}};
 //! use tower::ServiceExt;
 //! use tower_bearer::{

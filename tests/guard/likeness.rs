@@ -87,6 +87,8 @@ async fn a_filter_of_several_methods_guards_each_of_them() {
     let (caller, runs) = (Caller::new(), Runs::default());
     let filter = MethodFilter::PUT.or(MethodFilter::PATCH);
     let routes = GuardedRouter::new().route("/", guarded::on(filter, scope("a"), runs.handler("write")));
+    let table = routes.table();
+    assert!(table.rows().iter().map(|row| row.method()).eq(["PUT", "PATCH"]), "{table}");
     let app = caller.serve(routes);
     for method in ["PUT", "PATCH"] {
         assert_eq!(ask(&app, method, "/", None).await.status, 401, "{method}");
