@@ -55,6 +55,10 @@
 //! | [`challenge`] | how a refusal looks: status, `WWW-Authenticate`, body |
 #![cfg_attr(
     feature = "axum",
+    doc = "| [`guard`] | an axum router in which no method stands without a policy, and its table |"
+)]
+#![cfg_attr(
+    feature = "axum",
     doc = "| [`readiness`] | can tokens be judged? 200 or 503 for a load balancer |"
 )]
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
@@ -91,6 +95,11 @@
 //! A layer that requires a token answers before any policy is asked. Routes for both kinds of caller stand behind one
 //! that is [`optional`](AuthenticateLayer::optional), and there [`policy::public`] and [`policy::optional`] say that a
 //! route is meant to be so; public routes need no layer at all.
+//!
+#![cfg_attr(
+    feature = "axum",
+    doc = "[`guard::GuardedRouter`] puts both layers where they belong: a method without a policy does not compile there."
+)]
 //!
 //! # Checks inside a handler
 //!
@@ -200,7 +209,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `axum` | yes | extractors, `AuthError: IntoResponse`, `readiness` |
+//! | `axum` | yes | extractors, `GuardedRouter`, `AuthError: IntoResponse`, `readiness` |
 //! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
 //! | `tracing` | yes | events, and a span around each fetch of keys |
 //! | `metrics` | no | counters and gauges through the `metrics` facade |
@@ -235,6 +244,8 @@ pub mod challenge;
 
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "axum")]
+pub mod guard;
 #[cfg(feature = "axum")]
 pub mod readiness;
 

@@ -21,7 +21,7 @@ const ROWS: [&[&str]; 8] = [
     &["issuer"],
     &["verify", "policy"],
     &["authenticate", "authorize"],
-    &["extract", "readiness", "guarded", "metadata"],
+    &["extract", "readiness", "guard", "metadata"],
     &[ROOT, "docs", "testing"],
 ];
 /// `lib.rs`, and what it re-exports.

@@ -130,7 +130,8 @@ pub fn authenticated() -> Policy {
 /// Everybody, with or without a token. The reason is for whoever reads the route table.
 ///
 /// The policy asks for no token; `AuthenticateLayer` around it does what it always does, and refuses a bad one. A route
-/// on which even that must not matter (`/health`) stands outside of the layer.
+/// on which even that must not matter (`/health`) stands outside of the layer; a `GuardedRouter` puts it there where this
+/// is the whole policy.
 ///
 /// # Panics
 ///

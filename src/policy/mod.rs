@@ -54,6 +54,8 @@ mod check;
 mod constructors;
 mod decide;
 mod error;
+#[cfg(feature = "axum")]
+mod standing;
 mod term;
 mod text;
 mod truth;
@@ -74,4 +76,6 @@ pub use constructors::{
 };
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;
+#[cfg(feature = "axum")]
+pub(crate) use standing::Standing;
 pub use truth::Truth;

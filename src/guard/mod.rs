@@ -1,0 +1,103 @@
+//! Routes that cannot be forgotten: an axum router that takes a policy with every method of every route.
+//!
+//! 1. A method, a service or a fallback without a policy does not compile.
+//! 2. The policy stands on the matched handler. There is no second path matcher that `//`, `%2F`, `;` or another case
+//!    could get past: what reaches the handler has passed its policy.
+//! 3. A policy that is exactly [`public`](crate::policy::public) makes a public route: its requests' credentials are
+//!    not even looked at, so an expired token does not break `/health`. `Claims` in its handler is a 500, since nobody
+//!    verified any.
+//! 4. A policy that is exactly [`optional`](crate::policy::optional) lets requests without a token through and refuses
+//!    a bad one.
+//! 5. Every other policy guards: a request without a token is 401 with the policy's `scope` in the challenge, a bad
+//!    token 401, one that does not meet the policy 403. So does one with `public` somewhere within: `public("…") |
+//!    scope("a")` is a yes to everybody, but a bad token is still refused, and [`RouteTable::check`] names it.
+//! 6. 404 and 405, with `Allow`, are axum's, and ask nobody for a token, unless a fallback with a policy says else.
+//!    `HEAD` on a `GET` route is the `GET` route's.
+//! 7. Layers ([`GuardedRouter::layer`]) go around the guard, never between it and the handler.
+//! 8. What is added to the router behind [`into_router`](GuardedRouter::into_router) is outside of all this.
+//!
+//! # Example
+//!
+//! ```
+//! # #[cfg(all(feature = "testing", feature = "aws-lc-rs"))] {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use axum::{Router, body::Body, http::{Request, StatusCode}};
+//! use tower::ServiceExt;
+//! use tower_bearer::{
+//!     AuthenticateLayer, Claims,
+//!     guard::{GuardedRouter, guarded},
+//!     policy::{optional, public, role, scope},
+//! };
+//!
+//! # let issuer = tower_bearer::testing::TestIssuer::new();
+//! # let verifier = issuer.verifier().build().unwrap();
+//! let routes = GuardedRouter::new()
+//!     .route("/health", guarded::get(public("probes ask it"), || async { "well" }))
+//!     .route("/prices", guarded::get(optional("members see theirs"), prices))
+//!     .route("/orders", guarded::get(scope("orders:read"), list)
+//!         .post(scope("orders:write") & role("clerk"), create));
+//! println!("{}", routes.table());
+//! routes.table().check().unwrap();
+//! let app: Router = routes.into_router(AuthenticateLayer::new(verifier));
+//!
+//! let request = Request::get("/orders").body(Body::empty()).unwrap();
+//! let response = app.clone().oneshot(request).await.unwrap();
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+//! assert_eq!(response.headers()["www-authenticate"], r#"Bearer scope="orders:read""#);
+//!
+//! let token = issuer.token().scope("orders:read").sign();
+//! let request = Request::get("/orders").header("authorization", format!("Bearer {token}"));
+//! let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+//! assert_eq!(response.status(), StatusCode::OK);
+//!
+//! async fn list(claims: Claims) -> String { format!("orders of {:?}", claims.subject()) }
+//! async fn prices(claims: Option<Claims>) -> String { format!("for a member: {}", claims.is_some()) }
+//! async fn create() {}
+//! # }); }
+//! ```
+//!
+//! Without a policy:
+//!
+//! ```compile_fail,E0061
+//! use tower_bearer::guard::{GuardedRouter, guarded};
+//!
+//! async fn list() {}
+//! let routes: GuardedRouter = GuardedRouter::new().route("/orders", guarded::get(list));
+//! ```
+//!
+//! With axum's own methods, which ask for none:
+//!
+//! ```compile_fail,E0308
+//! use axum::routing::get;
+//! use tower_bearer::guard::GuardedRouter;
+//!
+//! async fn list() {}
+//! let routes: GuardedRouter = GuardedRouter::new().route("/orders", get(list));
+//! ```
+//!
+//! A router of axum's cannot be nested or merged either; [`nest_service`](GuardedRouter::nest_service) takes one whole,
+//! behind one policy:
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use tower_bearer::{guard::{GuardedRouter, guarded}, policy::scope};
+//!
+//! async fn list() {}
+//! let routes: GuardedRouter = GuardedRouter::new()
+//!     .route("/orders", guarded::get(scope("orders:read"), list))
+//!     .nest_service("/admin", scope("admin"), Router::<()>::new().route("/users", get(list)));
+//! ```
+
+mod answers;
+mod check;
+mod gate;
+pub mod guarded;
+mod methods;
+mod recipe;
+mod router;
+mod table;
+
+pub use gate::Guard;
+pub use methods::GuardedMethodRouter;
+pub use router::GuardedRouter;
+pub use table::{Access, RouteTable, Row};
