@@ -113,7 +113,7 @@ impl AuthorityMapping {
     }
 
     pub(crate) fn read(&self, claims: &Document) -> Authorities {
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(16);
         let mut read = |places: &Option<Vec<Place>>, spaced| {
             let start = items.len();
             let known = read_all(places.as_deref().unwrap_or_default(), claims, spaced, &mut items);

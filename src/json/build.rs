@@ -15,7 +15,9 @@ pub(super) struct Built {
 pub(super) fn build(text: &str) -> Option<Built> {
     // One node for eight bytes is more than claims need as issuers write them.
     let nodes = Vec::with_capacity(text.len() / 8 + 8);
-    let built = Built { nodes, numbers: Vec::new(), unescaped: String::new() };
+    // `exp`, `iat`, `nbf`, `auth_time`: few have more.
+    let numbers = Vec::with_capacity(4);
+    let built = Built { nodes, numbers, unescaped: String::new() };
     let mut builder = Builder { built, text };
     let mut reader = serde_json::Deserializer::from_str(text);
     builder.deserialize(&mut reader).ok()?;

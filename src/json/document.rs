@@ -89,12 +89,13 @@ impl Document {
 
     /// A member's value.
     pub(crate) fn get(&self, name: &str) -> Option<Item<'_>> {
-        let at = self.names.first(name)?;
+        let (at, is_shared) = self.names.first(name)?;
         let item = |at| Item { document: self, at };
         if item(at).is(name) {
             return Some(item(at + 1));
         }
-        self.members().find(|(had, _)| had.is(name)).map(|(_, value)| value)
+        let mut members = self.members();
+        is_shared.then(|| members.find(|(had, _)| had.is(name)))?.map(|(_, value)| value)
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -133,7 +134,12 @@ impl Document {
 const VALUE_BYTES: usize = 64;
 
 /// Where to look for a name first: most that are asked for are not there, and that should cost nothing.
-struct Names([u16; PLACES]);
+struct Names {
+    /// The first name with each place.
+    first: [u16; PLACES],
+    /// A bit for each place that several names have.
+    shared: u64,
+}
 
 const PLACES: usize = 64;
 /// More members than that are held against each other by their hashes.
@@ -141,7 +147,7 @@ const FEW: usize = 48;
 
 impl Default for Names {
     fn default() -> Self {
-        Self([0; PLACES])
+        Self { first: [0; PLACES], shared: 0 }
     }
 }
 
@@ -166,18 +172,24 @@ impl Names {
 
     /// Says where a name stands; false where another one, or the same, has its place.
     fn take(&mut self, name: &str, at: usize) -> bool {
-        match self.0.get_mut(place(name)) {
-            Some(place @ 0) => {
-                *place = u16::try_from(at).unwrap_or_default();
+        let place = place(name);
+        match self.first.get_mut(place) {
+            Some(first @ 0) => {
+                *first = u16::try_from(at).unwrap_or_default();
                 true
             }
-            _ => false,
+            _ => {
+                self.shared |= 1 << place;
+                false
+            }
         }
     }
 
-    /// Where a name may stand: there, or anywhere. `None` where it stands nowhere.
-    fn first(&self, name: &str) -> Option<usize> {
-        self.0.get(place(name)).copied().filter(|at| *at != 0).map(usize::from)
+    /// Where a name may stand, and whether it may as well stand elsewhere. `None` where it stands nowhere.
+    fn first(&self, name: &str) -> Option<(usize, bool)> {
+        let place = place(name);
+        let first = self.first.get(place).copied().filter(|at| *at != 0)?;
+        Some((usize::from(first), self.shared & (1 << place) != 0))
     }
 }
 

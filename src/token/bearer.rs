@@ -1,6 +1,6 @@
 use crate::error::Reason;
 use http::HeaderValue;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -10,9 +10,17 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// `Debug` shows its length only. Cloning shares the bytes.
 #[derive(Clone)]
 pub struct BearerToken {
-    // The header's own bytes, shared: taking a token from a request copies nothing.
-    value: HeaderValue,
-    start: usize,
+    bytes: Bytes,
+}
+
+#[derive(Clone)]
+enum Bytes {
+    /// The header's own, shared: taking a token from a request copies nothing.
+    Header {
+        value: HeaderValue,
+        start: usize,
+    },
+    Own(Arc<str>),
 }
 
 /// Bearer credentials where a request has them, before their characters are looked at: a token whose every byte is known
@@ -44,18 +52,20 @@ impl BearerToken {
     /// [`Reason::EmptyToken`], [`Reason::TokenTooLong`] or [`Reason::IllegalCharacters`].
     pub fn parse(token: &str) -> Result<Self, Reason> {
         check(token.as_bytes())?;
-        let value = HeaderValue::from_str(token).map_err(|_| Reason::IllegalCharacters)?;
-        Ok(Self::checked(value, 0))
+        Ok(Self { bytes: Bytes::Own(token.into()) })
     }
 
     fn checked(mut value: HeaderValue, start: usize) -> Self {
         value.set_sensitive(true);
-        Self { value, start }
+        Self { bytes: Bytes::Header { value, start } }
     }
 
     /// The token's bytes, ASCII all of them. Whoever reads them must not log them.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.value.as_bytes().get(self.start..).unwrap_or_default()
+        match &self.bytes {
+            Bytes::Header { value, start } => value.as_bytes().get(*start..).unwrap_or_default(),
+            Bytes::Own(token) => token.as_bytes(),
+        }
     }
 
     /// The same as text.
@@ -67,14 +77,14 @@ impl BearerToken {
     /// Splits into the parts of a JWS.
     pub(crate) fn compact(&self) -> Result<Compact<'_>, Reason> {
         let token = self.as_str();
-        match token.bytes().filter(|&byte| byte == b'.').count() {
-            2 => {}
-            4 => return Err(Reason::EncryptedToken),
-            _ => return Err(Reason::NotAJws),
-        }
         let (signed, signature) = token.rsplit_once('.').ok_or(Reason::NotAJws)?;
         let (header, payload) = signed.split_once('.').ok_or(Reason::NotAJws)?;
-        Ok(Compact { header, payload, signature, signed })
+        match payload.split('.').count() {
+            1 => Ok(Compact { header, payload, signature, signed }),
+            // Of five parts, these are three.
+            3 => Err(Reason::EncryptedToken),
+            _ => Err(Reason::NotAJws),
+        }
     }
 }
 
