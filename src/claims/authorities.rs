@@ -1,6 +1,5 @@
 use super::ClaimPath;
 use crate::json::{Document, Item, Span};
-use std::ops::Range;
 
 /// What a token can say of a caller's rights; each kind is read from claims of the issuer's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,7 +119,8 @@ impl AuthorityMapping {
             // What was read before one claim turned out unreadable is nobody's right.
             let end = if known.is_some() { items.len() } else { start };
             items.truncate(end);
-            known.map(|()| start..end)
+            let number = |number| u16::try_from(number).ok();
+            known.and_then(|()| Some([number(start)?, number(end)?]))
         };
         Authorities {
             scopes: read(&self.scopes, true),
@@ -134,13 +134,17 @@ impl AuthorityMapping {
 
 /// The caller's rights as read, by where they stand in the claims; `None` is "the token does not say", which is not the
 /// same as "has none".
+#[derive(Default)]
 pub(crate) struct Authorities {
     items: Vec<Span>,
-    scopes: Option<Range<usize>>,
-    roles: Option<Range<usize>>,
-    permissions: Option<Range<usize>>,
-    groups: Option<Range<usize>>,
+    scopes: Option<Part>,
+    roles: Option<Part>,
+    permissions: Option<Part>,
+    groups: Option<Part>,
 }
+
+/// From, and up to; no token has more items than that counts.
+type Part = [u16; 2];
 
 impl Authorities {
     /// `claims` are those that these were read from.
@@ -149,13 +153,13 @@ impl Authorities {
         authority: Authority,
         claims: &'a Document,
     ) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
-        let range = match authority {
-            Authority::Scopes => &self.scopes,
-            Authority::Roles => &self.roles,
-            Authority::Permissions => &self.permissions,
-            Authority::Groups => &self.groups,
-        };
-        let items = self.items.get(range.clone()?)?;
+        let [start, end] = match authority {
+            Authority::Scopes => self.scopes,
+            Authority::Roles => self.roles,
+            Authority::Permissions => self.permissions,
+            Authority::Groups => self.groups,
+        }?;
+        let items = self.items.get(usize::from(start)..usize::from(end))?;
         Some(items.iter().map(|item| claims.resolve(*item)))
     }
 }

@@ -1,4 +1,5 @@
-use crate::json::Document;
+use super::{Authorities, Registered, client};
+use crate::json::{Document, Span};
 use serde_json::{Map, Value};
 use std::{
     fmt,
@@ -12,17 +13,27 @@ use std::{
 /// `Debug` shows the names and no value.
 #[derive(Clone)]
 pub struct ClaimMap {
-    inner: Arc<Inner>,
+    inner: Arc<Caller>,
 }
 
-struct Inner {
-    document: Document,
+/// All that is known of a caller, in one piece: what a request asks stands close together.
+#[derive(Default)]
+pub(super) struct Caller {
+    pub(super) registered: Registered,
+    pub(super) client: Option<Span>,
+    pub(super) authorities: Authorities,
+    pub(super) document: Document,
     map: OnceLock<Map<String, Value>>,
 }
 
 impl ClaimMap {
-    pub(crate) fn new(document: Document) -> Self {
-        Self { inner: Arc::new(Inner { document, map: OnceLock::new() }) }
+    pub(super) fn new(registered: Registered, authorities: Authorities, document: Document) -> Self {
+        let (client, map) = (client(&document), OnceLock::new());
+        Self { inner: Arc::new(Caller { registered, client, authorities, document, map }) }
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.inner
     }
 
     /// What was read of the token.
@@ -48,7 +59,7 @@ impl PartialEq for ClaimMap {
 impl<'de> serde::Deserialize<'de> for ClaimMap {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let map = OnceLock::from(Map::deserialize(deserializer)?);
-        Ok(Self { inner: Arc::new(Inner { document: Document::default(), map }) })
+        Ok(Self { inner: Arc::new(Caller { map, ..Caller::default() }) })
     }
 }
 

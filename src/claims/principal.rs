@@ -1,5 +1,5 @@
 use super::{Authorities, Authority, ClaimMap, ClaimPath, Verifies, authorities::is_cut_off};
-use crate::json::{Document, Item};
+use crate::json::{Document, Item, Span};
 use serde_json::Value;
 use std::{
     fmt,
@@ -12,19 +12,13 @@ use std::{
 /// A clone costs one reference count. `Debug` shows no claim's value.
 #[derive(Clone)]
 pub struct Principal {
-    inner: Arc<Inner>,
+    claims: ClaimMap,
     /// Which claims stand beside it; `None` until there are some.
     verifies: Option<Verifies>,
 }
 
-struct Inner {
-    registered: Registered,
-    authorities: Authorities,
-    claims: ClaimMap,
-}
-
 /// What the rules have found good and is not as it stands in the claims.
-#[derive(Clone)]
+#[derive(Default)]
 pub(crate) struct Registered {
     pub(crate) issuer: Arc<str>,
     pub(crate) expires_at: Duration,
@@ -32,8 +26,8 @@ pub(crate) struct Registered {
 }
 
 impl Principal {
-    pub(crate) fn new(registered: Registered, authorities: Authorities, claims: ClaimMap) -> Self {
-        Self { inner: Arc::new(Inner { registered, authorities, claims }), verifies: None }
+    pub(crate) fn new(registered: Registered, authorities: Authorities, claims: Document) -> Self {
+        Self { claims: ClaimMap::new(registered, authorities, claims), verifies: None }
     }
 
     /// The caller of `Claims<T>`.
@@ -52,7 +46,7 @@ impl Principal {
 
     /// `iss` (RFC 7519 section 4.1.1): one of the trusted issuers.
     pub fn issuer(&self) -> &str {
-        &self.inner.registered.issuer
+        &self.registered().issuer
     }
 
     /// `aud` (RFC 7519 section 4.1.3), in the token's order.
@@ -65,7 +59,7 @@ impl Principal {
     /// The client that the token was issued to: `client_id` (RFC 9068), or `azp`, `cid`, `appid` where an issuer
     /// writes those instead.
     pub fn client(&self) -> Option<&str> {
-        client(self.document())
+        self.claims.caller().client.map(|client| self.document().resolve(client))
     }
 
     /// `jti` (RFC 7519 section 4.1.7).
@@ -75,12 +69,12 @@ impl Principal {
 
     /// When the token ends (`exp`, leeway not added).
     pub fn expires_at(&self) -> SystemTime {
-        date(self.inner.registered.expires_at)
+        date(self.registered().expires_at)
     }
 
     /// When the token was issued (`iat`), if it says so.
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.inner.registered.issued_at.map(date)
+        self.registered().issued_at.map(date)
     }
 
     /// The granted scopes (RFC 6749 section 3.3), in the token's order.
@@ -131,11 +125,11 @@ impl Principal {
 
     /// All claims of the token, by name.
     pub fn claims(&self) -> &ClaimMap {
-        &self.inner.claims
+        &self.claims
     }
 
     pub(crate) fn claim_at(&self, path: &ClaimPath) -> Option<&Value> {
-        path.find_in(&self.inner.claims)
+        path.find_in(&self.claims)
     }
 
     /// Whether a claim cannot be looked for: cut off, or behind something that is no object.
@@ -145,7 +139,7 @@ impl Principal {
 
     /// What the token says of one kind of right; `None` where it does not say (absent, unreadable, cut off).
     pub(crate) fn listed(&self, authority: Authority) -> Option<impl Iterator<Item = &str>> {
-        self.inner.authorities.listed(authority, self.document())
+        self.claims.caller().authorities.listed(authority, self.document())
     }
 
     /// Whether the issuer announced that it left this claim out.
@@ -160,7 +154,11 @@ impl Principal {
     }
 
     fn document(&self) -> &Document {
-        self.inner.claims.document()
+        self.claims.document()
+    }
+
+    fn registered(&self) -> &Registered {
+        &self.claims.caller().registered
     }
 
     fn items(&self, authority: Authority) -> impl Iterator<Item = &str> {
@@ -169,8 +167,8 @@ impl Principal {
 }
 
 /// The first of the names that issuers write the client under; unreadable there is unknown, not the next name.
-pub(crate) fn client(claims: &Document) -> Option<&str> {
-    ["client_id", "azp", "cid", "appid"].iter().find_map(|name| claims.get(name))?.as_str()
+pub(crate) fn client(claims: &Document) -> Option<Span> {
+    ["client_id", "azp", "cid", "appid"].iter().find_map(|name| claims.get(name))?.span()
 }
 
 /// Some systems count time in fewer bits than a NumericDate has; what is beyond them is as far as they go.
@@ -181,6 +179,6 @@ fn date(since_epoch: Duration) -> SystemTime {
 
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Principal").field("claims", &self.inner.claims).finish_non_exhaustive()
+        f.debug_struct("Principal").field("claims", &self.claims).finish_non_exhaustive()
     }
 }

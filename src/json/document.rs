@@ -62,7 +62,7 @@ impl Document {
         text.push_str(&unescaped);
         let mut document = Self { text, length, nodes, numbers, ..Self::default() };
         document.names = Names::of(document.members()).ok_or(ObjectError::Duplicate)?;
-        let repeats_nested = document.nested().any(|members| Names::of(members).is_none());
+        let repeats_nested = document.nested().any(Members::repeat);
         document.repeats_nested = repeats_nested;
         Ok(document)
     }
@@ -154,20 +154,16 @@ impl Default for Names {
 impl Names {
     /// `None` where a name is there twice.
     fn of(members: Members<'_>) -> Option<Self> {
-        let (mut names, mut all) = (Self::default(), HashSet::new());
-        let is_large = members.clone().nth(FEW).is_some();
+        let mut names = Self::default();
+        let is_large = members.is_large();
         for (index, (item, _)) in members.clone().enumerate() {
             let name = item.text();
             let is_free = names.take(name, item.at);
-            let is_new = match is_large {
-                true => all.insert(name),
-                false => is_free || !members.clone().take(index).any(|(had, _)| had.is(name)),
-            };
-            if !is_new {
+            if !is_free && !is_large && members.clone().take(index).any(|(had, _)| had.is(name)) {
                 return None;
             }
         }
-        Some(names)
+        (!is_large || !members.repeat()).then_some(names)
     }
 
     /// Says where a name stands; false where another one, or the same, has its place.
@@ -360,6 +356,23 @@ pub(crate) struct Members<'a> {
     document: &'a Document,
     next: usize,
     end: usize,
+}
+
+impl Members<'_> {
+    /// Whether a name is there twice.
+    fn repeat(self) -> bool {
+        let mut all = HashSet::new();
+        let is_large = self.is_large();
+        self.clone().enumerate().any(|(index, (item, _))| match is_large {
+            true => !all.insert(item.text()),
+            false => self.clone().take(index).any(|(had, _)| had.is(item.text())),
+        })
+    }
+
+    fn is_large(&self) -> bool {
+        // A member takes two nodes at least.
+        self.end - self.next > 2 * FEW && self.clone().nth(FEW).is_some()
+    }
 }
 
 impl<'a> Iterator for Members<'a> {

@@ -194,7 +194,7 @@ impl<'p> Way<'p> {
 mod tests {
     use super::super::{sample::principal, *};
     use crate::{
-        claims::{ClaimMap, Claims},
+        claims::Claims,
         error::{AuthErrorKind, Reason},
     };
     use serde_json::{Value, json};
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_handler_may_require_with_a_policy_or_a_loan_of_one() {
         let caller = principal(json!({"scope": "a"}));
-        let claims = Claims::new(caller, ClaimMap::new(Default::default()));
+        let claims = Claims::new(caller, ());
         let policy = scope("a");
         assert!(claims.require(&policy).is_ok());
         assert!(claims.require(policy).is_ok());

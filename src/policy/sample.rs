@@ -1,7 +1,7 @@
 //! Callers for tests, from the claims that the verifier would have found good.
 
 use crate::{
-    claims::{AuthorityMapping, ClaimMap, Principal, Registered},
+    claims::{AuthorityMapping, Principal, Registered},
     json::Document,
 };
 use serde_json::Value;
@@ -17,5 +17,5 @@ pub(super) fn principal(claims: Value) -> Principal {
         issued_at: None,
     };
     let authorities = AuthorityMapping::standard().read(&claims);
-    Principal::new(registered, authorities, ClaimMap::new(claims))
+    Principal::new(registered, authorities, claims)
 }

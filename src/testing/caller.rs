@@ -105,7 +105,8 @@ impl TestCaller {
         let document = Document::of(&Value::Object(self.claims));
         let text = document.text().to_owned();
         let authorities = AuthorityMapping::standard().read(&document);
-        let map = ClaimMap::new(document);
+        let principal = Principal::new(registered, authorities, document);
+        let map = principal.claims();
         let mut all: Box<dyn Any> = Box::new(Some(map.clone()));
         let custom = match all.downcast_mut::<Option<T>>() {
             Some(custom) => custom.take(),
@@ -114,7 +115,7 @@ impl TestCaller {
             })),
         };
         let custom = custom.expect("the map of all claims is there");
-        Claims::new(Principal::new(registered, authorities, map), custom)
+        Claims::new(principal, custom)
     }
 
     fn registered(&self) -> Registered {

@@ -3,7 +3,7 @@
 //! Each takes any bytes, must not panic, and asserts what has to hold of whatever was let through.
 
 use crate::{
-    claims::{AuthorityMapping, ClaimMap, Principal},
+    claims::{AuthorityMapping, Principal},
     issuer::{Expects, IssuerKeys, TrustedIssuer},
     json::{self, Item},
     keys::{Algorithm, KeptKeys, KeySet},
@@ -111,7 +111,7 @@ pub fn claims(data: &[u8]) {
     assert!(exp.is_some_and(|exp| exp > NOW.as_secs_f64() - 60.0));
     assert!(!claims.contains("cnf") && !claims.contains("at_hash"));
     let authorities = issuer.mapping.read(&claims);
-    let principal = Principal::new(registered, authorities, ClaimMap::new(claims));
+    let principal = Principal::new(registered, authorities, claims);
     assert!(principal.audiences().any(|audience| audience == "api"));
     assert_eq!(
         serde_json::from_slice(data).ok(),

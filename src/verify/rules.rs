@@ -57,7 +57,8 @@ impl Rules {
         if claims.get("sub").is_some_and(|sub| sub.as_str().is_none()) {
             return Err(Reason::SubMalformed);
         }
-        expects::check(&issuer.expects, claims, iss, client(claims))?;
+        let client = client(claims);
+        expects::check(&issuer.expects, claims, iss, client.map(|client| claims.resolve(client)))?;
         if self.strict {
             check_rfc9068(claims)?;
         }

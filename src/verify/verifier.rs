@@ -148,9 +148,9 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
         let (header, claims) = parts.into_claims()?;
         let (registered, times) = self.core.rules.check(&claims, issuer, now.wall)?;
         let authorities = issuer.mapping.read(&claims);
-        let map = ClaimMap::new(claims);
-        let custom: T = custom_claims(&map).ok_or(Reason::ClaimsDoNotFit)?;
-        let claims = Claims::new(Principal::new(registered, authorities, map), custom);
+        let principal = Principal::new(registered, authorities, claims);
+        let custom: T = custom_claims(principal.claims()).ok_or(Reason::ClaimsDoNotFit)?;
+        let claims = Claims::new(principal, custom);
         self.core.prove(&chosen, claims.issuer(), now);
         if let Some(memory) = &self.memory {
             let (kid, issuer) = (header.kid(), chosen.shared());
