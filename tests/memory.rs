@@ -166,7 +166,8 @@ async fn a_flood_of_any_kind_leaves_nothing_on_the_heap() {
 /// What is remembered takes what it is said to weigh, and no more than there is room for.
 async fn flood_of_remembered(world: &World) {
     const ROOM: u64 = 2 * 1024 * 1024;
-    for claims in [0, 13, 60] {
+    // A claim map is made when it is first looked at, and stays.
+    for (claims, looks) in [(0, false), (13, false), (60, false), (0, true), (13, true), (60, true)] {
         let verifier = world.issuer.verifier().memory(ROOM, 100_000).build().unwrap();
         assert!(verifier.warm_up().await.is_ready());
         let empty = live();
@@ -174,16 +175,18 @@ async fn flood_of_remembered(world: &World) {
             let token = world.issuer.token().subject(&format!("user-{number}"));
             let names = (0..claims).map(|claim| format!("claim-number-{claim}"));
             let token = names.fold(token, |token, name| token.claim(&name, format!("value of {number}")));
-            assert!(verifier.verify(&token.sign()).await.is_ok());
+            let claims = verifier.verify(&token.sign()).await.unwrap();
+            assert!(!looks || claims.len() >= 3);
         }
         let (taken, memory) = (live() - empty, verifier.status().memory.unwrap());
         let share = taken as f64 / memory.bytes as f64;
         println!(
-            "{} tokens of {claims} more claims weigh {} bytes and take {taken}: {share:.2}",
+            "{} tokens of {claims} more claims (looked at: {looks}) weigh {} bytes and take {taken}: {share:.2}",
             memory.tokens, memory.bytes
         );
         assert!(memory.bytes <= ROOM && memory.bytes > ROOM / 2, "{memory:?}");
-        assert!((0.4..=1.1).contains(&share), "{share}");
+        let least = if looks { 0.7 } else { 0.4 };
+        assert!((least..=1.05).contains(&share), "{share}");
     }
 }
 

@@ -2,6 +2,7 @@ use super::{
     ObjectError,
     build::{self, Built},
     is_shallow,
+    names::{FEW, Names},
 };
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -133,70 +134,6 @@ impl Document {
 /// What one value, name or string takes in a map of values, with its share of nodes and the allocator's books.
 const VALUE_BYTES: usize = 64;
 
-/// Where to look for a name first: most that are asked for are not there, and that should cost nothing.
-struct Names {
-    /// The first name with each place.
-    first: [u16; PLACES],
-    /// A bit for each place that several names have.
-    shared: u64,
-}
-
-const PLACES: usize = 64;
-/// More members than that are held against each other by their hashes.
-const FEW: usize = 48;
-
-impl Default for Names {
-    fn default() -> Self {
-        Self { first: [0; PLACES], shared: 0 }
-    }
-}
-
-impl Names {
-    /// `None` where a name is there twice.
-    fn of(members: Members<'_>) -> Option<Self> {
-        let mut names = Self::default();
-        let is_large = members.is_large();
-        for (index, (item, _)) in members.clone().enumerate() {
-            let name = item.text();
-            let is_free = names.take(name, item.at);
-            if !is_free && !is_large && members.clone().take(index).any(|(had, _)| had.is(name)) {
-                return None;
-            }
-        }
-        (!is_large || !members.repeat()).then_some(names)
-    }
-
-    /// Says where a name stands; false where another one, or the same, has its place.
-    fn take(&mut self, name: &str, at: usize) -> bool {
-        let place = place(name);
-        match self.first.get_mut(place) {
-            Some(first @ 0) => {
-                *first = u16::try_from(at).unwrap_or_default();
-                true
-            }
-            _ => {
-                self.shared |= 1 << place;
-                false
-            }
-        }
-    }
-
-    /// Where a name may stand, and whether it may as well stand elsewhere. `None` where it stands nowhere.
-    fn first(&self, name: &str) -> Option<(usize, bool)> {
-        let place = place(name);
-        let first = self.first.get(place).copied().filter(|at| *at != 0)?;
-        Some((usize::from(first), self.shared & (1 << place) != 0))
-    }
-}
-
-/// One of the places, by what is cheaply seen of a name.
-fn place(name: &str) -> usize {
-    let bytes = name.as_bytes();
-    let (first, last) = (bytes.first().copied().unwrap_or(0), bytes.last().copied().unwrap_or(0));
-    let middle = bytes.get(bytes.len() / 2).copied().unwrap_or(0);
-    (bytes.len() + 7 * usize::from(first) + 13 * usize::from(last) + 29 * usize::from(middle)) % PLACES
-}
-
 /// One value of a document, or a member's name.
 #[derive(Clone, Copy)]
 pub(crate) struct Item<'a> {
@@ -205,16 +142,20 @@ pub(crate) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
+    pub(super) fn at(self) -> usize {
+        self.at
+    }
+
     pub(super) fn node(self) -> Node {
         self.document.nodes.get(self.at).copied().unwrap_or(Node::Null)
     }
 
     /// The text of what is known to be a name.
-    fn text(self) -> &'a str {
+    pub(super) fn text(self) -> &'a str {
         self.as_str().unwrap_or_default()
     }
 
-    fn is(self, text: &str) -> bool {
+    pub(super) fn is(self, text: &str) -> bool {
         let Some(span) = self.span() else { return false };
         usize::from(span.length) == text.len() && self.document.resolve(span) == text
     }
@@ -360,7 +301,7 @@ pub(crate) struct Members<'a> {
 
 impl Members<'_> {
     /// Whether a name is there twice.
-    fn repeat(self) -> bool {
+    pub(super) fn repeat(self) -> bool {
         let mut all = HashSet::new();
         let is_large = self.is_large();
         self.clone().enumerate().any(|(index, (item, _))| match is_large {
@@ -369,7 +310,7 @@ impl Members<'_> {
         })
     }
 
-    fn is_large(&self) -> bool {
+    pub(super) fn is_large(&self) -> bool {
         // A member takes two nodes at least.
         self.end - self.next > 2 * FEW && self.clone().nth(FEW).is_some()
     }

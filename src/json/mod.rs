@@ -3,6 +3,7 @@
 mod build;
 mod de;
 mod document;
+mod names;
 
 pub(crate) use document::{Document, Item, Span};
 

@@ -120,8 +120,9 @@ impl<T> VerifierBuilder<T> {
     /// How much room there is for tokens that have verified, in bytes and in tokens; 64 KiB to 64 GiB, 1 to 100 million. Their next use costs no
     /// signature check, and every answer is what it would be without. Default: 16 MiB, 16 384 tokens.
     ///
-    /// A token weighs 1 KiB, its own length, and six times that of its claims, about what it takes; a claims type of yours that is much
-    /// larger than its JSON weighs as much as one that is not.
+    /// A token weighs 1 KiB, its own length, its claims as they were read, and what they would take as a map: about what it takes
+    /// where somebody looks at [`Principal::claims`](crate::claims::Principal::claims), and half as much where nobody does. A claims
+    /// type of yours that is much larger than its JSON weighs as much as one that is not.
     pub fn memory(mut self, bytes: u64, tokens: u64) -> Self {
         let (least, most) = (64 * 1024, 64 << 30);
         if bytes < least || bytes > most {

@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::names::place, *};
 use proptest::prelude::*;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
