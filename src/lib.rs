@@ -81,7 +81,7 @@
 //! ```
 //!
 //! [`AuthenticateLayer`] goes around everything it should guard, after the routes; [`require`] goes on the single method,
-//! with `route_layer`: plain `layer` would wrap that path's 405 answer, too. The other way round, a policy finds no
+//! with `route_layer`: plain `layer` would wrap that path's 405 answer, too (and see [`AuthorizeLayer`] for `any`). The other way round, a policy finds no
 //! caller, and answers 500 with an ERROR event that says what was forgotten.
 //!
 //! | around the routes by | an unknown path without a token | for |
@@ -90,7 +90,23 @@
 //! | `Router::route_layer` | 404 | an API merged with public routes |
 //! | `tower::ServiceBuilder::new().layer(…).service(app)` | 401, whatever is added to the router later | everything at once, without the cost of axum's own layers |
 //!
-//! With the first two, what is added to the router *after* the layer is outside of it, as always in axum.
+//! With the first two, what is added to the router *after* the layer is outside of it, as always in axum. The third is a
+//! plain tower service:
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! # use axum::{Router, routing::get};
+//! # use tower_bearer::{AuthenticateLayer, Verifier};
+//! use axum::{ServiceExt, extract::Request};
+//! use tower_layer::Layer;
+//!
+//! # async fn serve(verifier: Verifier, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+//! let app = Router::new().route("/orders", get(|| async { "orders" }));
+//! let app = AuthenticateLayer::new(verifier).layer(app);
+//! axum::serve(listener, ServiceExt::<Request>::into_make_service(app)).await
+//! # }
+//! # }
+//! ```
 //!
 //! A layer that requires a token answers before any policy is asked. Routes for both kinds of caller stand behind one
 //! that is [`optional`](AuthenticateLayer::optional), and there [`policy::public`] and [`policy::optional`] say that a

@@ -5,6 +5,7 @@
 use axum::{
     Router,
     body::Body,
+    handler::Handler,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -412,6 +413,23 @@ async fn route_layer_leaves_the_405_of_a_method_router_alone_and_layer_does_not(
     for (path, status) in [("/route-layer", 405), ("/layer", 403)] {
         let mut request = request(path, &[&token]);
         *request.method_mut() = Method::DELETE;
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    }
+}
+
+/// axum's own rule, which our documents warn of: if it changes, they should say so.
+#[tokio::test]
+async fn route_layer_leaves_out_an_any_beside_other_methods_and_a_layer_on_the_handler_does_not() {
+    let issuer = TestIssuer::new();
+    let guarded = || require(scope("orders:read"));
+    let app = Router::new()
+        .route("/left-out", any(ok).get(ok).route_layer(guarded()))
+        .route("/guarded", any(ok.layer(guarded())).get(ok).route_layer(guarded()))
+        .layer(AuthenticateLayer::new(loaded(&issuer).await));
+    let token = format!("Bearer {}", issuer.token().sign());
+    for (path, status) in [("/left-out", 200), ("/guarded", 403)] {
+        let mut request = request(path, &[&token]);
+        *request.method_mut() = Method::POST;
         assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status, "{path}");
     }
 }

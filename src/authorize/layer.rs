@@ -7,7 +7,9 @@ use tower_layer::Layer;
 /// no caller.
 ///
 /// On an axum method router use `route_layer`: `layer` would also wrap the 405 fallback, and `DELETE` on a path with a
-/// guarded `GET` would be answered by that policy.
+/// guarded `GET` would be answered by that policy. Where the method router has an `any` beside other methods, put the policy on
+/// that handler itself, `any(handler.layer(require(policy)))`: axum counts it as a fallback, and `route_layer` leaves it out.
+/// A `GuardedRouter` knows of both.
 #[derive(Debug, Clone)]
 pub struct AuthorizeLayer {
     policy: Arc<Policy>,
