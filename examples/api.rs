@@ -23,16 +23,14 @@
 //! | `GET /api/admin` | role `admin` |
 //! | `GET /api/optional` | everybody; but who brings a token must bring a good one |
 //!
+//! The same table, made from the routes themselves, is printed at start: a route cannot be added without its policy.
+//!
 //! `LISTEN` sets the address (default `127.0.0.1:3000`; port 0 takes a free one), `RUST_LOG` what is logged to stderr:
 //! `RUST_LOG=tower_bearer=debug` shows why a token was refused. Ctrl-C stops it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
-use axum::{
-    Json, Router,
-    http::StatusCode,
-    routing::{get, post},
-};
+use axum::{Json, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -46,10 +44,10 @@ use std::{
 use tokio::net::TcpListener;
 use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
+    guard::{GuardedRouter, guarded},
     issuer::Settings,
-    policy::{role, scope},
+    policy::{authenticated, optional, public, role, scope},
     readiness::Readiness,
-    require,
     testing::{AUDIENCE, TestIssuer},
 };
 use tracing::level_filters::LevelFilter;
@@ -83,36 +81,34 @@ async fn run() -> Result<(), Box<dyn Error>> {
     .claims::<User>()
     .build()?;
 
+    let routes = routes(&verifier);
+    routes.table().check()?;
+
     let listener = listen().await?;
     let address = listener.local_addr()?;
+    println!("{}", routes.table());
     tokio::spawn(warm(verifier.clone()));
     match &development {
         Some(issuer) => print_curl_lines(address, issuer)?,
         None => print_hint(address, &verifier)?,
     }
 
-    axum::serve(listener, app(verifier)).with_graceful_shutdown(ctrl_c()).await?;
+    let app = routes.into_router(AuthenticateLayer::new(verifier));
+    axum::serve(listener, app).with_graceful_shutdown(ctrl_c()).await?;
     Ok(())
 }
 
-/// Three kinds of routes, by what is around them: a layer that wants a token, one that takes one, none at all.
-fn app(verifier: Verifier<User>) -> Router {
-    let guarded = Router::new()
-        .route("/api/me", get(me))
-        .route("/api/orders", get(list_orders).route_layer(require(scope("orders:read"))))
-        .route("/api/orders", post(create_order).route_layer(require(scope("orders:write"))))
-        .route("/api/admin", get(admin).route_layer(require(role("admin"))))
-        .route_layer(AuthenticateLayer::new(verifier.clone()));
-
-    let open_to_guests = Router::new()
-        .route("/api/optional", get(greet))
-        .route_layer(AuthenticateLayer::new(verifier.clone()).optional());
-
-    let public = Router::new()
-        .route("/health", get(|| async { "alive" }))
-        .route_service("/ready", Readiness::new(verifier));
-
-    guarded.merge(open_to_guests).merge(public)
+/// Each method with who may call it. A policy that is missing here does not compile.
+fn routes(verifier: &Verifier<User>) -> GuardedRouter {
+    let read = scope("orders:read");
+    let write = scope("orders:write");
+    GuardedRouter::new()
+        .route("/api/me", guarded::get(authenticated(), me))
+        .route("/api/orders", guarded::get(read, list_orders).post(write, create_order))
+        .route("/api/admin", guarded::get(role("admin"), admin))
+        .route("/api/optional", guarded::get(optional("guests are greeted, too"), greet))
+        .route("/health", guarded::get(public("probes have no token"), || async { "alive" }))
+        .route_service("/ready", public("probes have no token"), Readiness::new(verifier.clone()))
 }
 
 /// What the token says of its bearer. `principal()` has everything that every token has.
