@@ -41,6 +41,7 @@ impl Render<Body> for HouseStyle {
             AuthErrorKind::MissingToken => "SIGN_IN",
             AuthErrorKind::InvalidToken => "SIGN_IN_AGAIN",
             AuthErrorKind::InsufficientScope => "NOT_ALLOWED",
+            AuthErrorKind::InsufficientAuthentication => "SIGN_IN_STRONGER",
             AuthErrorKind::Unavailable => "TRY_LATER",
             _ => "FAILED",
         };

@@ -59,6 +59,10 @@
 )]
 #![cfg_attr(
     feature = "axum",
+    doc = "| [`metadata`] | where clients get a token, for clients that do not know: RFC 9728 |"
+)]
+#![cfg_attr(
+    feature = "axum",
     doc = "| [`readiness`] | can tokens be judged? 200 or 503 for a load balancer |"
 )]
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
@@ -141,6 +145,7 @@
 //! | malformed request | 400 | `Bearer error="invalid_request"` |
 //! | token refused | 401 | `Bearer error="invalid_token"` and a sentence from a fixed list |
 //! | policy not met | 403 | `Bearer error="insufficient_scope"` and the `scope` that is needed |
+//! | a stronger or more recent login is needed (RFC 9470) | 401 | `Bearer error="insufficient_user_authentication"` with `acr_values`, `max_age`, and the `scope` if that is missing, too |
 //! | no usable keys for a trusted issuer | 503, `Retry-After` | none |
 //! | the program is wired wrong | 500 | none; the log says what was forgotten |
 //!
@@ -225,7 +230,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `axum` | yes | extractors, `GuardedRouter`, `AuthError: IntoResponse`, `readiness` |
+//! | `axum` | yes | extractors, `GuardedRouter`, `AuthError: IntoResponse`, `metadata`, `readiness` |
 //! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
 //! | `tracing` | yes | events, and a span around each fetch of keys |
 //! | `metrics` | no | counters and gauges through the `metrics` facade |
@@ -262,6 +267,8 @@ pub mod challenge;
 mod extract;
 #[cfg(feature = "axum")]
 pub mod guard;
+#[cfg(feature = "axum")]
+pub mod metadata;
 #[cfg(feature = "axum")]
 pub mod readiness;
 

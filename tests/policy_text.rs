@@ -5,11 +5,12 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::time::Duration;
 use tower_bearer::{
     error::ConfigError,
     policy::{
-        Decision, Policy, Truth, absent, all_scopes, any_scope, authenticated, check, claim, client, deny,
-        group, issuer, optional, permission, public, role, scope,
+        Decision, Policy, Truth, absent, acr, all_scopes, any_acr, any_scope, authenticated, check, claim,
+        client, deny, group, issuer, max_age, optional, permission, public, role, scope,
     },
 };
 
@@ -52,6 +53,10 @@ fn every_policy_has_one_text() {
         (r#"absent("my claim")"#, absent("my claim")),
         ("issuer(https://id.example.com/realms/acme)", issuer("https://id.example.com/realms/acme")),
         ("client(web)", client("web")),
+        ("acr(urn:acr:2fa)", acr("urn:acr:2fa")),
+        ("acr(gold, silver)", any_acr(["gold", "silver"])),
+        (r#"acr("a(b)")"#, acr("a(b)")),
+        ("max_age(300)", max_age(Duration::from_secs(300))),
         ("authenticated", authenticated()),
         (r#"public("health check")"#, public("health check")),
         ("optional(prices)", optional("prices")),
@@ -76,6 +81,7 @@ fn what_means_the_same_reads_as_the_same() {
         ("(scope(a) & scope(b)) & scope(c)", "scope(a) & scope(b) & scope(c)"),
         (r#"claim( "/department" , "sales" )"#, r#"claim(department, "sales")"#),
         ("claim(a,[1, 2 ])", "claim(a, [1,2])"),
+        (r#"max_age( "007" )"#, "max_age(7)"),
     ] {
         assert_eq!(parse(text), parse(other), "{text}");
         assert_eq!(parse(text).to_string(), other);
@@ -90,6 +96,8 @@ fn what_differs_is_not_equal() {
         ("scope(a) | scope(b)", "any_scope(a, b)"),
         ("claim(a, 1)", r#"claim(a, "1")"#),
         ("check(a)", "check(b)"),
+        ("acr(a, b)", "acr(b, a)"),
+        ("acr(a) | acr(b)", "acr(a, b)"),
     ] {
         assert_ne!(parse(a), parse(b));
     }
@@ -112,6 +120,14 @@ fn a_text_that_is_no_policy_says_where_and_what_was_expected() {
         ("no comma", "any_scope(a b)", 12, "`,` or `)`"),
         ("no argument list", "scope", 5, "`(`"),
         ("other quotes", "scope('a')", 6, "RFC 6749 section 3.3"),
+        ("no context", "acr()", 4, "an authentication context"),
+        ("two contexts in one", r#"acr(a, "b c")"#, 7, "an authentication context"),
+        ("an age with a sign", "max_age(+5)", 8, "whole seconds"),
+        ("an age with a unit", "max_age(5m)", 8, "whole seconds"),
+        ("an age in fractions", "max_age(0.5)", 8, "whole seconds"),
+        ("no age", "max_age()", 8, "whole seconds"),
+        ("an age beyond 136 years", "max_age(4294967296)", 8, "whole seconds"),
+        ("two ages", "max_age(1, 2)", 9, "`)`"),
         ("an empty name", r#"role("")"#, 5, "not empty"),
         ("an open quote", r#"role("a)"#, 5, "a JSON string"),
         ("a control character", "role(\"a\u{1}\")", 5, "a JSON string"),

@@ -97,7 +97,7 @@ impl<T, R> AuthenticateLayer<T, R> {
     }
 
     /// The `resource_metadata` of every 401 (RFC 9728 section 5.1): an absolute URL of yours, never taken from a
-    /// request. Default: none.
+    /// request; `ResourceMetadata::url` where the document is served from here. Default: none.
     #[must_use]
     pub fn resource_metadata(self, url: &str) -> Self {
         self.change(|shared| shared.drawing.resource_metadata = Some(url.into()))

@@ -47,6 +47,7 @@ fn title(kind: AuthErrorKind) -> &'static str {
         AuthErrorKind::InvalidRequest => "malformed credentials",
         AuthErrorKind::InvalidToken => "access token refused",
         AuthErrorKind::InsufficientScope => "insufficient scope",
+        AuthErrorKind::InsufficientAuthentication => "insufficient user authentication",
         AuthErrorKind::Unavailable => "authentication is temporarily unavailable",
         AuthErrorKind::Misconfigured => "internal server error",
     }

@@ -1,7 +1,8 @@
 use crate::error::{AuthError, AuthErrorKind};
 use http::HeaderValue;
 
-/// The value of a `WWW-Authenticate: Bearer …` header (RFC 6750 section 3, RFC 9728 section 5.1).
+/// The value of a `WWW-Authenticate: Bearer …` header (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section
+/// 5.1).
 ///
 /// Parameters are separated by commas and quoted; what a quoted string cannot hold is left out (RFC 9110 section
 /// 5.6.4).
@@ -34,13 +35,14 @@ impl Challenge {
             AuthErrorKind::InvalidRequest => Some("invalid_request"),
             AuthErrorKind::InvalidToken => Some("invalid_token"),
             AuthErrorKind::InsufficientScope => Some("insufficient_scope"),
+            AuthErrorKind::InsufficientAuthentication => Some("insufficient_user_authentication"),
             AuthErrorKind::Unavailable | AuthErrorKind::Misconfigured => return None,
         };
         let unauthorized = error.status() == http::StatusCode::UNAUTHORIZED;
         // RFC 6750 section 3.1: without credentials, no error and no description.
         let description = code.and_then(|_| error.description());
         let resource_metadata = resource_metadata.filter(|_| unauthorized);
-        let scopes: usize = error.scopes().map(|scope| scope.len() + 1).sum();
+        let max_age = error.max_age().map(|age| age.as_secs().to_string());
         // As long as it will be where nothing has to be quoted or left out: the header then takes the text as it is.
         let some = |name: &str, value: Option<&str>| {
             value.map_or(0, |value| name.len() + value.len() + r#", ="""#.len())
@@ -49,15 +51,17 @@ impl Challenge {
             + some("realm", realm)
             + some("error", code)
             + some("error_description", description)
-            + if scopes == 0 { 0 } else { r#", scope="""#.len() + scopes - 1 }
+            + listed("acr_values", error.acr_values())
+            + some("max_age", max_age.as_deref())
+            + listed("scope", error.scopes())
             + some("resource_metadata", resource_metadata);
         let mut challenge = Self::with_room(length);
         challenge.add_some("realm", realm);
         challenge.add_some("error", code);
         challenge.add_some("error_description", description);
-        if scopes > 0 {
-            challenge.add("scope", error.scopes());
-        }
+        challenge.add_list("acr_values", error.acr_values());
+        challenge.add_some("max_age", max_age.as_deref());
+        challenge.add_list("scope", error.scopes());
         challenge.add_some("resource_metadata", resource_metadata);
         Some(challenge)
     }
@@ -72,6 +76,14 @@ impl Challenge {
     fn add_some(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.add(name, std::iter::once(value));
+        }
+    }
+
+    /// Adds a parameter unless the list is empty.
+    fn add_list<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
+        let mut values = values.peekable();
+        if values.peek().is_some() {
+            self.add(name, values);
         }
     }
 
@@ -114,6 +126,12 @@ impl Challenge {
         // Visible ASCII by construction, but for a parameter's name that a caller made up.
         HeaderValue::try_from(self.text).unwrap_or(HeaderValue::from_static("Bearer"))
     }
+}
+
+/// How long a parameter becomes whose value is a list; nothing where that is empty.
+fn listed<'a>(name: &str, values: impl Iterator<Item = &'a str>) -> usize {
+    let values: usize = values.map(|value| value.len() + 1).sum();
+    if values == 0 { 0 } else { name.len() + r#", ="""#.len() + values - 1 }
 }
 
 #[cfg(test)]
@@ -163,6 +181,14 @@ mod tests {
                     r#"Bearer error="insufficient_scope", error_description="the token does not permit this request", scope="a b""#
                         .into(),
                 ),
+            ),
+            (
+                AuthError::new(Reason::StepUpNeeded)
+                    .with_step_up(vec!["gold".into(), "silver".into()], Some(300))
+                    .with_scopes(vec!["pay".into()]),
+                Some(format!(
+                    r#"Bearer error="insufficient_user_authentication", error_description="the request needs a stronger or a more recent login", acr_values="gold silver", max_age="300", scope="pay", {metadata}"#
+                )),
             ),
             (AuthError::unavailable(Duration::ZERO), None),
             (AuthError::new(Reason::LayerMissing), None),

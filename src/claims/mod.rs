@@ -10,6 +10,7 @@ mod mark;
 mod path;
 mod principal;
 mod typed;
+mod watch;
 
 pub use map::ClaimMap;
 pub use path::{ClaimPath, ClaimPathError};
@@ -19,3 +20,4 @@ pub use typed::Claims;
 pub(crate) use authorities::{Authorities, Authority, AuthorityMapping};
 pub(crate) use mark::{Anonymous, Verifies};
 pub(crate) use principal::{Registered, client};
+pub(crate) use watch::{Watch, numeric_date};

@@ -1,4 +1,6 @@
-use super::{Authorities, Authority, ClaimMap, ClaimPath, Verifies, authorities::is_cut_off};
+use super::{
+    Authorities, Authority, ClaimMap, ClaimPath, Verifies, Watch, authorities::is_cut_off, numeric_date,
+};
 use crate::json::{Document, Item, Span};
 use serde_json::Value;
 use std::{
@@ -23,6 +25,7 @@ pub(crate) struct Registered {
     pub(crate) issuer: Arc<str>,
     pub(crate) expires_at: Duration,
     pub(crate) issued_at: Option<Duration>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 impl Principal {
@@ -75,6 +78,17 @@ impl Principal {
     /// When the token was issued (`iat`), if it says so.
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.registered().issued_at.map(date)
+    }
+
+    /// How the user was authenticated: `acr` (RFC 9068 section 2.2.1), if the token says so.
+    pub fn acr(&self) -> Option<&str> {
+        self.document().text_of("acr")
+    }
+
+    /// When the user was last authenticated: `auth_time` (RFC 9068 section 2.2.1), if the token says so.
+    pub fn authenticated_at(&self) -> Option<SystemTime> {
+        let seconds = self.document().get("auth_time").and_then(numeric_date)?;
+        Some(date(Duration::from_secs_f64(seconds.max(0.0))))
     }
 
     /// The granted scopes (RFC 6749 section 3.3), in the token's order.
@@ -145,6 +159,14 @@ impl Principal {
     /// Whether the issuer announced that it left this claim out.
     pub(crate) fn is_cut_off(&self, claim: &str) -> bool {
         is_cut_off(self.document(), claim)
+    }
+
+    /// Whether the user was authenticated at most so many seconds ago, by the verifier's clock at this moment. `None`
+    /// where the token does not say when, or names a time that is yet to come.
+    pub(crate) fn was_authenticated_within(&self, seconds: u32) -> Option<bool> {
+        let claim = Some("auth_time").filter(|claim| !self.is_cut_off(claim))?;
+        let at = numeric_date(self.document().get(claim)?)?;
+        self.registered().watch.is_within(at, seconds)
     }
 
     /// What the claims take in memory, and may come to take, in bytes.

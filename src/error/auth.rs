@@ -19,6 +19,8 @@ pub struct AuthError {
 struct Extra {
     scopes: Vec<Arc<str>>,
     retry_after: Option<Duration>,
+    acr_values: Vec<Arc<str>>,
+    max_age: Option<u32>,
 }
 
 /// The class of a refusal: what the client may know, and what decides the answer.
@@ -33,6 +35,9 @@ pub enum AuthErrorKind {
     InvalidToken,
     /// A good token that may not do this: 403 `insufficient_scope`.
     InsufficientScope,
+    /// A good token whose user was authenticated too weakly or too long ago: 401 `insufficient_user_authentication`
+    /// (RFC 9470).
+    InsufficientAuthentication,
     /// We have no usable keys for a trusted issuer: 503 with `Retry-After`.
     Unavailable,
     /// The program is wired wrong: 500; the log says what was forgotten.
@@ -49,6 +54,13 @@ impl AuthError {
         if !scopes.is_empty() {
             Arc::make_mut(self.extra.get_or_insert_default()).scopes = scopes;
         }
+        self
+    }
+
+    /// A refusal that tells the client how its user has to be authenticated; `max_age` in seconds.
+    pub(crate) fn with_step_up(mut self, acr_values: Vec<Arc<str>>, max_age: Option<u32>) -> Self {
+        let extra = Arc::make_mut(self.extra.get_or_insert_default());
+        (extra.acr_values, extra.max_age) = (acr_values, max_age);
         self
     }
 
@@ -82,7 +94,9 @@ impl AuthError {
     /// The status that this refusal is answered with.
     pub fn status(&self) -> StatusCode {
         match self.kind() {
-            AuthErrorKind::MissingToken | AuthErrorKind::InvalidToken => StatusCode::UNAUTHORIZED,
+            AuthErrorKind::MissingToken
+            | AuthErrorKind::InvalidToken
+            | AuthErrorKind::InsufficientAuthentication => StatusCode::UNAUTHORIZED,
             AuthErrorKind::InvalidRequest => StatusCode::BAD_REQUEST,
             AuthErrorKind::InsufficientScope => StatusCode::FORBIDDEN,
             AuthErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -93,6 +107,19 @@ impl AuthError {
     /// The scopes that would have served, where a policy asked for some.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.extra.iter().flat_map(|extra| extra.scopes.iter().map(AsRef::as_ref))
+    }
+
+    /// The authentication contexts of which one would have served, the preferred first (RFC 9470 section 3); where a
+    /// policy asked for some.
+    pub fn acr_values(&self) -> impl Iterator<Item = &str> {
+        self.extra.iter().flat_map(|extra| extra.acr_values.iter().map(AsRef::as_ref))
+    }
+
+    /// How long ago the user may have been authenticated at most, in whole seconds (RFC 9470 section 3); where a policy
+    /// asked for that.
+    pub fn max_age(&self) -> Option<Duration> {
+        let seconds = self.extra.as_ref()?.max_age?;
+        Some(Duration::from_secs(seconds.into()))
     }
 
     /// When to try again, for [`AuthErrorKind::Unavailable`]; at least one second.
@@ -133,6 +160,7 @@ impl fmt::Display for AuthError {
             AuthErrorKind::InvalidRequest => "malformed credentials",
             AuthErrorKind::InvalidToken => "access token refused",
             AuthErrorKind::InsufficientScope => "access token does not permit this",
+            AuthErrorKind::InsufficientAuthentication => "login too weak or too old for this",
             AuthErrorKind::Unavailable => "keys of the issuer are unavailable",
             AuthErrorKind::Misconfigured => "authentication is wired wrong",
         })

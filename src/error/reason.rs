@@ -42,6 +42,7 @@ const REFUSED: Option<&str> = Some("the token is not valid here");
 const EXPIRED: Option<&str> = Some("the token has expired");
 const EARLY: Option<&str> = Some("the token is not valid yet");
 const MORE: Option<&str> = Some("the token does not permit this request");
+const LOGIN: Option<&str> = Some("the request needs a stronger or a more recent login");
 const SILENT: Option<&str> = None;
 
 reasons! {
@@ -148,6 +149,8 @@ reasons! {
     PolicyNeedsToken = "policy_needs_token", MissingToken, SILENT;
     /// The route's policy is not met.
     PolicyNotMet = "policy_not_met", InsufficientScope, MORE;
+    /// The route's policy wants the user to log in again: more strongly, or more recently (RFC 9470).
+    StepUpNeeded = "step_up_needed", InsufficientAuthentication, LOGIN;
 
     /// A policy or an extractor ran without `AuthenticateLayer` around it.
     LayerMissing = "layer_missing", Misconfigured, SILENT;

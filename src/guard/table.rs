@@ -72,6 +72,12 @@ impl RouteTable {
         &self.rows
     }
 
+    /// The policy of each row, for [`ProtectedResource::policies`](crate::metadata::ProtectedResource::policies) and the
+    /// like.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.rows.iter().map(Row::policy)
+    }
+
     /// As a table in Markdown (GitHub's dialect).
     pub fn to_markdown(&self) -> String {
         let mut text = String::from("| method | path | policy | reason |\n| --- | --- | --- | --- |\n");

@@ -43,7 +43,7 @@ pub(crate) mod remote;
 mod set;
 #[cfg(feature = "remote")]
 pub(crate) mod store;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "axum", feature = "remote"))]
 mod url;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
@@ -53,7 +53,9 @@ pub use set::{KeySet, SkippedKey};
 
 pub(crate) use set::Selection;
 #[cfg(feature = "remote")]
-pub(crate) use url::{is_https, is_safe_url};
+pub(crate) use url::is_https;
+#[cfg(any(feature = "axum", feature = "remote"))]
+pub(crate) use url::is_safe_url;
 
 #[cfg(feature = "remote")]
 pub use {

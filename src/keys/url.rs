@@ -1,7 +1,7 @@
 use http::Uri;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Whether keys may be fetched from there: `https`, or a loopback address, or plain `http` that the operator allowed.
+/// Whether keys may be fetched from there, or clients be sent there: `https`, or a loopback address, or plain `http` that the operator allowed.
 pub(crate) fn is_safe_url(url: &str, allow_http: bool) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
@@ -17,6 +17,7 @@ pub(crate) fn is_safe_url(url: &str, allow_http: bool) -> bool {
     }
 }
 
+#[cfg(feature = "remote")]
 pub(crate) fn is_https(url: &str) -> bool {
     url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }

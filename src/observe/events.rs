@@ -101,6 +101,7 @@ fn kind_id(kind: AuthErrorKind) -> &'static str {
         AuthErrorKind::InvalidRequest => "invalid_request",
         AuthErrorKind::InvalidToken => "invalid_token",
         AuthErrorKind::InsufficientScope => "insufficient_scope",
+        AuthErrorKind::InsufficientAuthentication => "insufficient_authentication",
         AuthErrorKind::Unavailable => "unavailable",
         AuthErrorKind::Misconfigured => "misconfigured",
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::claims::Principal;
 use serde_json::Value;
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The scope was granted (RFC 6749 section 3.3), compared whole.
 ///
@@ -122,6 +122,58 @@ pub fn client(client: impl Into<String>) -> Policy {
     named("client", client.into(), Term::Client)
 }
 
+/// The user was authenticated in this context: the token's `acr` (RFC 9068 section 2.2.1), compared whole. Unknown when
+/// the token does not say.
+///
+/// Contexts have no order: who accepts a stronger one as well names it, see [`any_acr`]. A caller whose login does not
+/// suffice is answered with a step-up challenge (RFC 9470), see [`Policy::decide`].
+///
+/// # Panics
+///
+/// When the text is empty, or has something other than visible ASCII in it, a quote or a backslash.
+#[track_caller]
+pub fn acr(value: impl Into<String>) -> Policy {
+    let text = value.into();
+    built(format_args!("acr({text:?})"), term::acr_value(&text).map(|value| Term::Acr(vec![value])))
+}
+
+/// The user was authenticated in one of these contexts. The challenge names them in this order, the preferred first
+/// (RFC 9470 section 3).
+///
+/// # Panics
+///
+/// When the list is empty, or a text in it is not as [`acr`] takes it.
+#[track_caller]
+pub fn any_acr(values: impl IntoIterator<Item = impl Into<String>>) -> Policy {
+    let texts = texts(values);
+    let values = list(&texts, "at least one context", term::acr_value);
+    built(format_args!("any_acr({texts:?})"), values.map(Term::Acr))
+}
+
+/// The user was authenticated at most this long ago: the token's `auth_time` (RFC 9068 section 2.2.1), held against the
+/// verifier's clock at the moment of the decision, with the verifier's leeway added as for `exp`. Unknown when the token
+/// does not say, or names a time that is yet to come.
+///
+/// A token that was good a minute ago may be refused now, remembered or not; one that was merely renewed has the old
+/// `auth_time`. A caller whose login is too old is answered with a step-up challenge (RFC 9470), see
+/// [`Policy::decide`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_bearer::policy::{acr, max_age};
+///
+/// let transfer = acr("urn:acr:2fa") & max_age(Duration::from_secs(300));
+/// assert_eq!(transfer.to_string(), "acr(urn:acr:2fa) & max_age(300)");
+/// ```
+///
+/// # Panics
+///
+/// When it is not in whole seconds, or more than 2³² - 1 of them.
+#[track_caller]
+pub fn max_age(age: Duration) -> Policy {
+    built(format_args!("max_age({age:?})"), term::whole_seconds(age).map(Term::MaxAge))
+}
+
 /// Any caller with a verified token.
 pub fn authenticated() -> Policy {
     Term::Authenticated.into()
@@ -185,11 +237,19 @@ fn texts(scopes: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
     scopes.into_iter().map(Into::into).collect()
 }
 
-fn tokens<C: FromIterator<std::sync::Arc<str>>>(texts: &[String]) -> Result<C, Expected> {
+fn tokens(texts: &[String]) -> Result<Vec<Arc<str>>, Expected> {
+    list(texts, "at least one scope", term::scope_token)
+}
+
+fn list<A>(
+    texts: &[String],
+    some: Expected,
+    build: fn(&str) -> Result<A, Expected>,
+) -> Result<Vec<A>, Expected> {
     if texts.is_empty() {
-        return Err("at least one scope");
+        return Err(some);
     }
-    texts.iter().map(|text| term::scope_token(text)).collect()
+    texts.iter().map(|text| build(text)).collect()
 }
 
 #[track_caller]
@@ -219,7 +279,7 @@ mod tests {
     #[test]
     fn a_policy_that_could_never_be_meant_panics_when_it_is_built() {
         type Build = fn() -> Policy;
-        let cases: [(&str, Build, &str); 12] = [
+        let cases: [(&str, Build, &str); 16] = [
             ("scope with a space", || scope("a b"), r#"scope("a b"): expected a scope: visible ASCII"#),
             ("empty scope", || scope(""), "expected a scope"),
             ("scope with a quote", || scope("a\"b"), "expected a scope"),
@@ -236,6 +296,14 @@ mod tests {
             ),
             ("a variable that was never set", || role(""), r#"role(""): expected a text that is not empty"#),
             ("no reason", || public(""), "public"),
+            ("an acr with a space", || acr("a b"), r#"acr("a b"): expected an authentication context"#),
+            ("no acr of any", || any_acr([""; 0]), "any_acr([]): expected at least one context"),
+            (
+                "half a second",
+                || max_age(Duration::from_millis(500)),
+                "max_age(500ms): expected whole seconds",
+            ),
+            ("more than 136 years", || max_age(Duration::from_secs(1 << 32)), "expected whole seconds"),
         ];
         for (name, build, sentence) in cases {
             let said = panics(build);

@@ -1,9 +1,14 @@
-use super::{Policy, Truth, algebra::Node, term::Term};
+use super::{
+    Policy, Truth,
+    algebra::Node,
+    login::{Login, StepUp},
+    term::Term,
+};
 use crate::{
     claims::{Claims, Principal},
     error::{AuthError, Reason},
 };
-use std::{borrow::Borrow, sync::Arc};
+use std::{borrow::Borrow, mem, sync::Arc, time::Duration};
 
 /// What a policy decides on a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +24,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     scopes: Vec<Arc<str>>,
+    step_up: Option<StepUp>,
     anonymous: bool,
 }
 
@@ -30,15 +36,39 @@ impl Decision {
 }
 
 impl Denial {
-    /// The scopes that the challenge names, see [`Policy::required_scopes`].
+    /// The scopes that the challenge names, see [`Policy::required_scopes`]; none in a step-up challenge to a caller who
+    /// has them all.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.scopes.iter().map(AsRef::as_ref)
     }
 
-    /// The refusal as it is answered: 403 `insufficient_scope` (RFC 6750 section 3.1), or 401 when there is no token.
+    /// The authentication contexts that a step-up challenge names, the preferred first (RFC 9470 section 3).
+    pub fn acr_values(&self) -> impl Iterator<Item = &str> {
+        self.step_up.iter().flat_map(|step_up| step_up.acr_values.iter().map(AsRef::as_ref))
+    }
+
+    /// How long ago the next login may be at most, where a step-up challenge says so (RFC 9470 section 3).
+    pub fn max_age(&self) -> Option<Duration> {
+        self.step_up.as_ref()?.max_age.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// Whether the user has to be authenticated anew: more strongly, or more recently.
+    pub fn is_step_up(&self) -> bool {
+        self.step_up.is_some()
+    }
+
+    /// The refusal as it is answered: 403 `insufficient_scope` (RFC 6750 section 3.1), 401
+    /// `insufficient_user_authentication` when the user has to be authenticated anew (RFC 9470 section 3), or 401 when
+    /// there is no token.
     pub fn into_error(self) -> AuthError {
-        let reason = if self.anonymous { Reason::PolicyNeedsToken } else { Reason::PolicyNotMet };
-        AuthError::new(reason).with_scopes(self.scopes)
+        let error = match self.step_up {
+            Some(StepUp { acr_values, max_age }) => {
+                AuthError::new(Reason::StepUpNeeded).with_step_up(acr_values, max_age)
+            }
+            None if self.anonymous => AuthError::new(Reason::PolicyNeedsToken),
+            None => AuthError::new(Reason::PolicyNotMet),
+        };
+        error.with_scopes(self.scopes)
     }
 }
 
@@ -50,19 +80,26 @@ impl From<Denial> for AuthError {
 
 impl Policy {
     /// Decides on a caller; `None` is a request without a token. Nothing is allocated where it allows.
+    ///
+    /// Where a stronger or more recent login is among what a caller lacks, the denial is a step-up challenge (RFC 9470).
+    /// It names every [`acr`](super::acr) and [`max_age`](super::max_age) of the way that
+    /// [`required_scopes`](Policy::required_scopes) describes, those that this login meets included: one that is only
+    /// more recent may be weaker. Whoever has no token at all is asked for one first.
+    ///
+    /// Time is read at each `max_age`, from the clock of the verifier that the caller comes from.
     pub fn decide(&self, principal: Option<&Principal>) -> Decision {
         if self.evaluate(principal) == Truth::Yes {
             return Decision::Allow;
         }
-        let scopes = self.node().way(principal).scopes();
-        Decision::Deny(Denial { scopes: scopes.map(Arc::clone).collect(), anonymous: principal.is_none() })
+        Decision::Deny(self.node().way(principal).denial(principal.is_none()))
     }
 
     /// The scopes that a token needs here, those this caller has included, in the policy's order, once each.
     ///
-    /// Of alternatives (`|`) it takes the one with the fewest scopes missing, the first on a tie; but one that scopes
-    /// alone can satisfy goes before one that fails for another reason too, even if that lacks fewer: a caller without
-    /// the role gains nothing from the scopes that would go with it. What stands under a `!` asks for no scopes.
+    /// Of alternatives (`|`) it takes the one with the fewest scopes missing, on a tie one
+    /// that needs no new login, then the first; but one that scopes and a login can satisfy goes before one that fails for
+    /// another reason too, even if that lacks fewer: a caller without the role gains nothing from the scopes that would go
+    /// with it. What stands under a `!` asks for no scopes.
     pub fn required_scopes(&self, principal: Option<&Principal>) -> Vec<&str> {
         self.node().way(principal).scopes().map(AsRef::as_ref).collect()
     }
@@ -112,10 +149,11 @@ impl<T> Claims<T> {
     }
 }
 
-/// One way to meet a policy: the scopes it takes, and whether they are all it takes.
+/// One way to meet a policy: the scopes and the login it takes, and whether they are all it takes.
 struct Way<'p> {
     needed: Vec<Needed<'p>>,
-    scopes_suffice: bool,
+    login: Login<'p>,
+    nothing_else: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -127,7 +165,7 @@ struct Needed<'p> {
 impl Node {
     /// The way that asks least of this caller.
     fn way(&self, principal: Option<&Principal>) -> Way<'_> {
-        let mut way = Way::without_scopes(true);
+        let mut way = Way::by_nothing();
         self.add_to(&mut way, principal);
         way
     }
@@ -143,10 +181,18 @@ impl Node {
             }
             // Whoever comes back with a token is authenticated, so nothing else stands in the way.
             Self::Term(Term::Authenticated) => {}
-            Self::Term(_) | Self::Not(_) => way.scopes_suffice &= self.evaluate(principal) == Truth::Yes,
+            Self::Term(Term::Acr(values)) => {
+                way.login.join(Login::in_context(values, self.holds(principal)));
+            }
+            Self::Term(Term::MaxAge(age)) => way.login.join(Login::within(*age, self.holds(principal))),
+            Self::Term(_) | Self::Not(_) => way.nothing_else &= self.holds(principal),
             Self::All(parts) => parts.iter().for_each(|part| part.add_to(way, principal)),
             Self::Any(parts) => way.join(Way::least(parts.iter().map(|part| part.way(principal)))),
         }
+    }
+
+    fn holds(&self, principal: Option<&Principal>) -> bool {
+        self.evaluate(principal) == Truth::Yes
     }
 }
 
@@ -157,12 +203,12 @@ impl<'p> Needed<'p> {
 }
 
 impl<'p> Way<'p> {
-    fn without_scopes(scopes_suffice: bool) -> Self {
-        Self { needed: Vec::new(), scopes_suffice }
+    fn by_nothing() -> Self {
+        Self { needed: Vec::new(), login: Login::default(), nothing_else: true }
     }
 
     fn by_scope(scope: &'p Arc<str>, principal: Option<&Principal>) -> Self {
-        Self { needed: vec![Needed::of(scope, principal)], scopes_suffice: true }
+        Self { needed: vec![Needed::of(scope, principal)], ..Self::by_nothing() }
     }
 
     fn add(&mut self, needed: Needed<'p>) {
@@ -172,13 +218,20 @@ impl<'p> Way<'p> {
     }
 
     fn join(&mut self, other: Self) {
-        self.scopes_suffice &= other.scopes_suffice;
+        self.nothing_else &= other.nothing_else;
+        self.login.join(other.login);
         other.needed.into_iter().for_each(|needed| self.add(needed));
     }
 
     /// `min_by_key` keeps the first of equals.
     fn least(ways: impl Iterator<Item = Self>) -> Self {
-        ways.min_by_key(|way| (!way.scopes_suffice, way.missing())).unwrap_or(Self::without_scopes(false))
+        ways.min_by_key(|way| (!way.can_be_met(), way.missing(), way.login.is_missing()))
+            .unwrap_or(Self { nothing_else: false, ..Self::by_nothing() })
+    }
+
+    /// By a token with more scopes, or of a new login.
+    fn can_be_met(&self) -> bool {
+        self.nothing_else && self.login.is_possible()
     }
 
     fn missing(&self) -> usize {
@@ -187,6 +240,14 @@ impl<'p> Way<'p> {
 
     fn scopes(self) -> impl Iterator<Item = &'p Arc<str>> {
         self.needed.into_iter().map(|needed| needed.scope)
+    }
+
+    fn denial(mut self, anonymous: bool) -> Denial {
+        let step_up = mem::take(&mut self.login).step_up().filter(|_| !anonymous);
+        // Scopes are named in a step-up challenge where they are missing as well (RFC 9470 section 3).
+        let named = step_up.is_none() || self.missing() > 0;
+        let scopes = self.scopes().filter(|_| named).map(Arc::clone).collect();
+        Denial { scopes, step_up, anonymous }
     }
 }
 
@@ -198,6 +259,7 @@ mod tests {
         error::{AuthErrorKind, Reason},
     };
     use serde_json::{Value, json};
+    use std::time::Duration;
 
     fn denied(policy: &str, caller: Option<Value>) -> Option<String> {
         let caller = caller.map(principal);
@@ -234,6 +296,73 @@ mod tests {
         ] {
             assert_eq!(denied(policy, Some(caller)).as_deref(), Some(scopes), "{name}");
         }
+    }
+
+    /// What the challenge of a step-up says beside its scopes; `None` for another refusal.
+    fn stepped_up(policy: &str, caller: Value) -> Option<String> {
+        let Decision::Deny(denial) = policy.parse::<Policy>().unwrap().decide(Some(&principal(caller)))
+        else {
+            panic!("allowed: {policy}")
+        };
+        let says = |list: Vec<&str>| list.join(" ");
+        let age = denial.max_age().map_or("-".into(), |age| age.as_secs().to_string());
+        let said =
+            format!("{}; {age}; {}", says(denial.acr_values().collect()), says(denial.scopes().collect()));
+        denial.is_step_up().then_some(said)
+    }
+
+    #[test]
+    fn a_login_that_is_missing_makes_a_step_up_challenge() {
+        let gold = |more: Value| {
+            let mut caller = json!({"acr": "gold", "scope": "a", "roles": ["clerk"]});
+            caller.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            caller
+        };
+        for (name, policy, caller, said) in [
+            ("the context", "acr(gold)", json!({}), Some("gold; -; ")),
+            ("the preferred context first", "acr(b, a)", json!({"acr": "c"}), Some("b a; -; ")),
+            ("the age", "max_age(300)", json!({"auth_time": 1}), Some("; 300; ")),
+            ("the shortest age", "max_age(300) & max_age(60)", json!({}), Some("; 60; ")),
+            ("what is held as well", "acr(gold) & max_age(300)", gold(json!({})), Some("gold; 300; ")),
+            ("contexts that both take", "acr(a, b, c) & acr(c, b)", gold(json!({})), Some("b c; -; ")),
+            ("contexts that exclude each other", "acr(a) & acr(b)", gold(json!({})), None),
+            ("no scope where it is held", "acr(x) & scope(a)", gold(json!({})), Some("x; -; ")),
+            ("the scope that is missing, too", "acr(x) & scope(b)", gold(json!({})), Some("x; -; b")),
+            (
+                "all scopes where one is missing",
+                "acr(x) & all_scopes(a, b)",
+                gold(json!({})),
+                Some("x; -; a b"),
+            ),
+            ("a role is missing, too", "acr(x) & role(boss)", gold(json!({})), Some("x; -; ")),
+            ("only a role is missing", "acr(gold) & role(boss)", gold(json!({})), None),
+            ("only a scope is missing", "acr(gold) & scope(b)", gold(json!({})), None),
+            ("met by a role already", "(acr(x) | role(clerk)) & scope(b)", gold(json!({})), None),
+            ("rather than a role", "role(boss) | acr(x)", gold(json!({})), Some("x; -; ")),
+            ("fewer scopes first", "scope(b) | acr(x)", gold(json!({})), Some("x; -; ")),
+            ("rather no login on a tie", "acr(x) & scope(b) | scope(c)", gold(json!({})), None),
+            ("nothing from under a not", "!acr(gold)", gold(json!({})), None),
+        ] {
+            assert_eq!(stepped_up(policy, caller).as_deref(), said, "{name}");
+        }
+    }
+
+    #[test]
+    fn who_has_no_token_is_asked_for_one_before_a_login() {
+        let Decision::Deny(denial) = (acr("gold") & scope("a")).decide(None) else { panic!("allowed") };
+        assert!(!denial.is_step_up() && denial.acr_values().next().is_none());
+        assert!(denial.scopes().eq(["a"]));
+        assert_eq!(denial.into_error().reason(), Reason::PolicyNeedsToken);
+    }
+
+    #[test]
+    fn step_up_needed_becomes_401_with_what_the_login_has_to_be() {
+        let policy: Policy = "acr(gold, silver) & max_age(300) & scope(b)".parse().unwrap();
+        let error = principal(json!({"scope": "a"})).require(policy).unwrap_err();
+        assert_eq!((error.reason(), error.status().as_u16()), (Reason::StepUpNeeded, 401));
+        assert_eq!(error.kind(), AuthErrorKind::InsufficientAuthentication);
+        assert!(error.acr_values().eq(["gold", "silver"]) && error.scopes().eq(["b"]));
+        assert_eq!(error.max_age(), Some(Duration::from_secs(300)));
     }
 
     #[test]

@@ -2,15 +2,17 @@
 
 use super::{
     oracle::{Rule, judge},
-    sample::{ISSUER, principal},
+    sample::{ISSUER, NOW, principal},
     *,
 };
+use crate::claims::Principal;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// Few words, so that policies and tokens meet; one of them needs quotes in the text form.
 const WORDS: [&str; 4] = ["a", "b", "c:d", "e(f"];
-const CLAIMS: [&str; 11] = [
+const CLAIMS: [&str; 13] = [
     "iss",
     "client_id",
     "scope",
@@ -18,6 +20,8 @@ const CLAIMS: [&str; 11] = [
     "roles",
     "permissions",
     "groups",
+    "acr",
+    "auth_time",
     "department",
     "level",
     "address",
@@ -59,9 +63,22 @@ fn member() -> impl Strategy<Value = (&'static str, Value)> {
         4 => (listed(), words().prop_map(Value::from)),
         2 => words().prop_map(|words| ("scope", Value::from(words.join(" ")))),
         1 => word().prop_map(|word| ("client_id", Value::from(word))),
+        2 => word().prop_map(|word| ("acr", Value::from(word))),
+        2 => login_time().prop_map(|time| ("auth_time", Value::from(time))),
+        1 => select(&["acr", "auth_time"][..]).prop_map(|claim| ("_claim_names", json!({ claim: "src1" }))),
         1 => listed().prop_map(|claim| ("_claim_names", json!({ claim: "src1" }))),
         4 => (select(&CLAIMS[..]), value()),
     ]
+}
+
+/// Around every edge that the policies' ages and the leeway have.
+fn login_time() -> impl Strategy<Value = f64> {
+    let ago = select(&[-61.0, -60.0, -59.5, 0.0, 60.0, 60.5, 61.0, 359.0, 360.0, 360.5, 1e9][..]);
+    ago.prop_map(|ago| NOW.as_secs_f64() - ago)
+}
+
+fn age() -> impl Strategy<Value = u32> {
+    select(&[0, 1, 300, u32::MAX][..])
 }
 
 fn claims() -> impl Strategy<Value = Value> {
@@ -100,6 +117,8 @@ fn term() -> impl Strategy<Value = Rule> {
         2 => path().prop_map(Rule::Absent),
         1 => prop_oneof![Just(ISSUER.to_owned()), word()].prop_map(Rule::Issuer),
         1 => word().prop_map(Rule::Client),
+        2 => words().prop_map(Rule::Acr),
+        2 => age().prop_map(Rule::MaxAge),
         1 => select(&[Rule::Authenticated, Rule::Public, Rule::Optional, Rule::Deny][..]),
         1 => any::<Option<bool>>().prop_map(Rule::Check),
     ]
@@ -133,6 +152,23 @@ fn scope_or_role_rule() -> impl Strategy<Value = Rule> {
     joined(prop_oneof![3 => word().prop_map(Rule::Scope), 1 => word().prop_map(Rule::Role)], false)
 }
 
+/// All contexts the same: a way is chosen part by part, and would not find the one that two lists have in common.
+fn scope_or_login_rule() -> impl Strategy<Value = Rule> {
+    let acr = || Rule::Acr(vec!["c:d".to_owned(), "a".to_owned()]);
+    let term = prop_oneof![
+        2 => word().prop_map(Rule::Scope),
+        1 => words().prop_map(Rule::AllScopes),
+        2 => Just(()).prop_map(move |()| acr()),
+        2 => age().prop_map(Rule::MaxAge),
+    ];
+    joined(term, false)
+}
+
+fn login() -> impl Strategy<Value = Option<Value>> {
+    let parts = (vec(word(), 0..3), option::of(word()), option::of(login_time()));
+    parts.prop_map(|(scopes, acr, time)| Some(json!({"scope": scopes, "acr": acr, "auth_time": time})))
+}
+
 fn policy(rule: &Rule) -> Policy {
     match rule.clone() {
         Rule::Scope(text) => scope(text),
@@ -145,6 +181,8 @@ fn policy(rule: &Rule) -> Policy {
         Rule::Absent(path) => absent(path_text(&path)),
         Rule::Issuer(text) => issuer(text),
         Rule::Client(text) => client(text),
+        Rule::Acr(texts) => any_acr(texts),
+        Rule::MaxAge(seconds) => max_age(Duration::from_secs(seconds.into())),
         Rule::Authenticated => authenticated(),
         Rule::Public => public("some reason"),
         Rule::Optional => optional("reason"),
@@ -175,6 +213,13 @@ fn path_text(path: &[String]) -> String {
 
 fn truth(policy: &Policy, caller: Option<&Value>) -> Truth {
     policy.evaluate(caller.cloned().map(principal).as_ref())
+}
+
+fn denial(policy: &Policy, caller: Option<&Principal>) -> Option<Denial> {
+    match policy.decide(caller) {
+        Decision::Allow => None,
+        Decision::Deny(denial) => Some(denial),
+    }
 }
 
 fn denied_scopes(policy: &Policy, caller: Option<&Value>) -> Option<Vec<String>> {
@@ -282,6 +327,23 @@ proptest! {
     }
 
     #[test]
+    fn the_login_that_a_denial_asks_for_is_allowed(rule in scope_or_login_rule(), caller in login()) {
+        let policy = policy(&rule);
+        let Some(mut gained) = caller.clone() else { return Ok(()) };
+        if let Some(denial) = denial(&policy, caller.map(principal).as_ref()) {
+            let listed: Vec<_> = denial.scopes().map(str::to_owned).collect();
+            gained = with_scopes(Some(&gained), &listed);
+            if let Some(acr) = denial.acr_values().next() {
+                gained["acr"] = acr.into();
+            }
+            if let Some(age) = denial.max_age() {
+                gained["auth_time"] = NOW.saturating_sub(age).as_secs().into();
+            }
+            prop_assert_eq!(truth(&policy, Some(&gained)), Truth::Yes, "{} with {}", policy, gained);
+        }
+    }
+
+    #[test]
     fn listed_scopes_are_the_policys_own_once_each(rule in rule(), caller in caller()) {
         let policy = policy(&rule);
         let known = policy.scopes();
@@ -289,7 +351,9 @@ proptest! {
             prop_assert!(listed.iter().all(|scope| known.contains(&scope.as_str())));
             prop_assert!((1..listed.len()).all(|i| !listed[..i].contains(&listed[i])));
             let caller = caller.map(principal);
-            prop_assert_eq!(policy.required_scopes(caller.as_ref()), listed);
+            let required = policy.required_scopes(caller.as_ref());
+            let is_step_up = denial(&policy, caller.as_ref()).is_some_and(|denial| denial.is_step_up());
+            prop_assert!(listed == required || is_step_up && listed.is_empty());
         }
     }
 }
@@ -316,6 +380,27 @@ fn each_term_is_yes_no_or_unknown_as_its_claim_says() {
         ("the issuer", "issuer(https://id.example.com)", json!({}), Truth::Yes),
         ("no client named", "client(web)", json!({}), Truth::Unknown),
         ("another client", "client(web)", json!({"client_id": "app"}), Truth::No),
+        ("the context", "acr(gold)", json!({"acr": "gold"}), Truth::Yes),
+        ("one of the contexts", "acr(gold, silver)", json!({"acr": "silver"}), Truth::Yes),
+        ("contexts compare whole", "acr(gold)", json!({"acr": "golden"}), Truth::No),
+        ("no context", "!acr(gold)", json!({}), Truth::Unknown),
+        ("a context of another type", "!acr(1)", json!({"acr": 1}), Truth::Unknown),
+        ("several contexts", "acr(gold)", json!({"acr": ["gold"]}), Truth::Unknown),
+        (
+            "a context cut off",
+            "acr(gold)",
+            json!({"acr": "gold", "_claim_names": {"acr": "s"}}),
+            Truth::Unknown,
+        ),
+        ("as old as may be", "max_age(300)", json!({"auth_time": 1_799_999_640}), Truth::Yes),
+        ("a second older", "max_age(300)", json!({"auth_time": 1_799_999_639}), Truth::No),
+        ("half a second older", "max_age(300)", json!({"auth_time": 1_799_999_639.5}), Truth::No),
+        ("as early as may be", "max_age(0)", json!({"auth_time": 1_800_000_060}), Truth::Yes),
+        ("yet to come", "!max_age(0)", json!({"auth_time": 1_800_000_061}), Truth::Unknown),
+        ("no time of login", "!max_age(300)", json!({}), Truth::Unknown),
+        ("a time that is a text", "max_age(300)", json!({"auth_time": "1800000000"}), Truth::Unknown),
+        ("a time beyond any date", "!max_age(300)", json!({"auth_time": -1e300}), Truth::Unknown),
+        ("a null", "!max_age(300)", json!({"auth_time": null}), Truth::Unknown),
         ("anybody with a token", "authenticated", json!({}), Truth::Yes),
         ("an unknown beside a no", "group(a) & deny", json!({}), Truth::No),
         ("an unknown beside a yes", "group(a) | authenticated", json!({}), Truth::Yes),

@@ -9,8 +9,10 @@
 //!    it should writes `absent("groups") | !group("contractor")`.
 //! 4. [`public`] and [`optional`] are yes for everybody, [`deny`] for nobody, [`authenticated`] for every caller with
 //!    a verified token.
-//! 5. A policy is checked when it is built: a scope that no token could ever carry does not wait for production.
-//! 6. Its text reads back as the same policy: `scope(orders:read) & (role(clerk) | !group(guest))`. `!` binds
+//! 5. [`acr`] and [`max_age`] ask how, and how long ago, the user was authenticated. Where such a term is what a caller
+//!    lacks, the answer is a step-up challenge (RFC 9470): 401 `insufficient_user_authentication`, and no 403.
+//! 6. A policy is checked when it is built: a scope that no token could ever carry does not wait for production.
+//! 7. Its text reads back as the same policy: `scope(orders:read) & (role(clerk) | !group(guest))`. `!` binds
 //!    tighter than `&`, and `&` tighter than `|`.
 //!
 //! # Text form
@@ -22,6 +24,7 @@
 //! | `claim(department, "sales")`, `claim(/address/country, "NO")` | [`claim`]; the value is always JSON |
 //! | `absent(groups)` | [`absent`] |
 //! | `issuer(https://id.example.com)`, `client(web)` | [`issuer`], [`client`] |
+//! | `acr(urn:acr:2fa)`, `acr(gold, silver)`, `max_age(300)` (seconds) | [`acr`], [`any_acr`], [`max_age`] |
 //! | `authenticated`, `public("health check")`, `optional(catalogue)`, `deny` | [`authenticated`], [`public`], [`optional`], [`deny`] |
 //! | `check(office-hours)` | [`check`]; what is read back waits for [`Policy::bind`] |
 //!
@@ -54,6 +57,7 @@ mod check;
 mod constructors;
 mod decide;
 mod error;
+mod login;
 #[cfg(feature = "axum")]
 mod standing;
 mod term;
@@ -71,8 +75,8 @@ mod sample;
 pub use algebra::Policy;
 pub use check::Checks;
 pub use constructors::{
-    absent, all_scopes, any_scope, authenticated, check, claim, client, deny, group, issuer, optional,
-    permission, public, role, scope,
+    absent, acr, all_scopes, any_acr, any_scope, authenticated, check, claim, client, deny, group, issuer,
+    max_age, optional, permission, public, role, scope,
 };
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;

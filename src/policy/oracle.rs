@@ -15,6 +15,8 @@ pub(super) enum Rule {
     Absent(Vec<String>),
     Issuer(String),
     Client(String),
+    Acr(Vec<String>),
+    MaxAge(u32),
     Authenticated,
     Public,
     Optional,
@@ -57,10 +59,23 @@ fn ask(term: &Rule, claims: &Value) -> Option<bool> {
         Rule::Absent(path) => Some(find(claims, path).is_none()),
         Rule::Issuer(issuer) => Some(claims.get("iss")?.as_str()? == issuer),
         Rule::Client(client) => Some(claims.get("client_id")?.as_str()? == client),
+        Rule::Acr(_) if is_cut_off(claims, "acr") => None,
+        Rule::Acr(any) => Some(any.iter().any(|acr| Some(acr.as_str()) == claims["acr"].as_str()))
+            .filter(|_| claims["acr"].is_string()),
+        Rule::MaxAge(seconds) => is_recent(claims, *seconds),
         Rule::Authenticated => Some(true),
         Rule::Check(answer) => *answer,
         _ => unreachable!("judged without a caller"),
     }
+}
+
+/// It is 1 800 000 000, and clocks differ by 60 s at most.
+fn is_recent(claims: &Value, seconds: u32) -> Option<bool> {
+    if is_cut_off(claims, "auth_time") {
+        return None;
+    }
+    let ago = 1_800_000_000.0 - claims.get("auth_time")?.as_f64()?;
+    if ago < -60.0 { None } else { Some(ago <= f64::from(seconds) + 60.0) }
 }
 
 fn is_cut_off(claims: &Value, claim: &str) -> bool {

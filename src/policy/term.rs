@@ -4,7 +4,7 @@ use crate::{
     json::MAX_DEPTH,
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// One question to a caller.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub(super) enum Term {
     Absent(ClaimPath),
     Issuer(Box<str>),
     Client(Box<str>),
+    /// Any of these, the preferred first; shared with the denials that name them.
+    Acr(Vec<Arc<str>>),
+    /// In seconds.
+    MaxAge(u32),
     Authenticated,
     Public(Box<str>),
     Optional(Box<str>),
@@ -56,6 +60,8 @@ impl Term {
             Self::Absent(path) => is_absent(principal, path),
             Self::Issuer(issuer) => Truth::from(principal.issuer() == &**issuer),
             Self::Client(client) => Truth::from(principal.client().map(|had| had == &**client)),
+            Self::Acr(values) => acr_is(principal, values),
+            Self::MaxAge(seconds) => Truth::from(principal.was_authenticated_within(*seconds)),
             Self::Check(check) => check.run(principal),
             Self::Authenticated | Self::Public(_) | Self::Optional(_) => Truth::Yes,
             Self::Deny => Truth::No,
@@ -75,6 +81,13 @@ fn claim_is(principal: &Principal, path: &ClaimPath, wanted: &Value) -> Truth {
     principal.claim_at(path).map_or(Truth::Unknown, |found| value::compare(found, wanted))
 }
 
+fn acr_is(principal: &Principal, wanted: &[Arc<str>]) -> Truth {
+    if principal.is_cut_off("acr") {
+        return Truth::Unknown;
+    }
+    Truth::from(principal.acr().map(|had| wanted.iter().any(|wanted| **wanted == *had)))
+}
+
 fn is_absent(principal: &Principal, path: &ClaimPath) -> Truth {
     if principal.is_hidden(path) {
         return Truth::Unknown;
@@ -84,11 +97,36 @@ fn is_absent(principal: &Principal, path: &ClaimPath) -> Truth {
 
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
 pub(super) fn scope_token(text: &str) -> Result<Arc<str>, Expected> {
-    let fits = |byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-    if text.is_empty() || !text.bytes().all(fits) {
+    if !fits_a_list(text) {
         return Err("a scope: visible ASCII without space, quote and backslash (RFC 6749 section 3.3)");
     }
     Ok(text.into())
+}
+
+/// What stands in a challenge beside others, between spaces and in quotes (RFC 9470 section 3).
+pub(super) fn acr_value(text: &str) -> Result<Arc<str>, Expected> {
+    if !fits_a_list(text) {
+        return Err("an authentication context: visible ASCII without space, quote and backslash");
+    }
+    Ok(text.into())
+}
+
+fn fits_a_list(text: &str) -> bool {
+    let fits = |byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+const SECONDS: Expected = "whole seconds, 0 to 4294967295";
+
+pub(super) fn seconds(text: &str) -> Result<u32, Expected> {
+    // `parse` alone takes a sign.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).ok_or(SECONDS)
+}
+
+pub(super) fn whole_seconds(duration: Duration) -> Result<u32, Expected> {
+    let whole = duration.subsec_nanos() == 0;
+    u32::try_from(duration.as_secs()).ok().filter(|_| whole).ok_or(SECONDS)
 }
 
 /// No server names a role, a client or an issuer by nothing; a variable that was never set does.

@@ -6,7 +6,7 @@ use crate::{
 use http::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 /// A verified caller that nobody verified, for tests of handlers and policies. Made by [`caller`].
 #[derive(Debug, Clone)]
@@ -125,6 +125,7 @@ impl TestCaller {
             issuer: iss.unwrap_or_default().into(),
             expires_at: Duration::try_from_secs_f64(seconds("exp").unwrap_or(0.0)).unwrap_or_default(),
             issued_at: seconds("iat").and_then(|iat| Duration::try_from_secs_f64(iat).ok()),
+            watch: Arc::default(),
         }
     }
 }

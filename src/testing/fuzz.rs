@@ -7,7 +7,7 @@ use crate::{
     issuer::{Expects, IssuerKeys, TrustedIssuer},
     json::{self, Item},
     keys::{Algorithm, KeptKeys, KeySet},
-    policy::Policy,
+    policy::{Policy, max_age},
     token::{BearerToken, TokenSources},
     verify::{JoseHeader, Rules, read_claims, signature},
 };
@@ -95,7 +95,8 @@ pub fn kept_keys(data: &[u8]) {
 
 /// A payload behind a good signature.
 pub fn claims(data: &[u8]) {
-    let rules = Rules { audiences: vec!["api".into()], leeway: Duration::from_secs(60), strict: false };
+    let (leeway, watch) = (Duration::from_secs(60), Arc::default());
+    let rules = Rules { audiences: vec!["api".into()], leeway, strict: false, watch };
     let issuer = TrustedIssuer {
         identifiers: vec![Arc::from(ISSUER)],
         algorithms: Algorithm::ASYMMETRIC.to_vec(),
@@ -121,7 +122,8 @@ pub fn claims(data: &[u8]) {
     for scope in principal.scopes() {
         assert!(principal.has_scope(scope));
     }
-    let _ = (principal.expires_at(), principal.issued_at(), format!("{principal:?}"));
+    let _ = (principal.expires_at(), principal.issued_at(), principal.authenticated_at());
+    let _ = (principal.require(max_age(Duration::from_secs(300))).is_ok(), format!("{principal:?}"));
 }
 
 /// A policy's text.

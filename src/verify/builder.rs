@@ -2,7 +2,7 @@ use super::{Verifier, cache::Room, rules::Rules, steps::Core};
 #[cfg(feature = "remote")]
 use crate::issuer::{Settings, Tenants, tenants::TenantDirectory};
 use crate::{
-    claims::{Authority, AuthorityMapping, ClaimMap},
+    claims::{Authority, AuthorityMapping, ClaimMap, Watch},
     clock::{Clock, SystemClock},
     error::{ConfigError, Fault},
     issuer::{Directory, Issuer, Missing, Terms, repeated},
@@ -101,7 +101,7 @@ impl<T> VerifierBuilder<T> {
         self
     }
 
-    /// How far clocks may differ, for `exp`, `nbf` and `iat`; at most 300 s. Default: 60 s.
+    /// How far clocks may differ, for `exp`, `nbf` and `iat`, and for a policy's `max_age`; at most 300 s. Default: 60 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         if leeway > MAX_LEEWAY {
             self.faults.push(Fault::new("leeway", format!("{leeway:?} is more than {MAX_LEEWAY:?}")));
@@ -258,7 +258,8 @@ impl<T> VerifierBuilder<T> {
         if let Some(tenants) = self.tenants {
             directory.tenants = Some(TenantDirectory::new(tenants, Arc::clone(&directory.terms)));
         }
-        let rules = Rules { audiences: self.audiences, leeway: self.leeway, strict: self.strict };
+        let watch = Arc::new(Watch::new(self.clock, self.leeway));
+        let rules = Rules { audiences: self.audiences, leeway: self.leeway, strict: self.strict, watch };
         Ok(Verifier::from_core(Core::new(directory, rules), self.room))
     }
 

@@ -2,7 +2,7 @@
 
 use super::expects;
 use crate::{
-    claims::{Registered, client},
+    claims::{Registered, Watch, client, numeric_date},
     error::Reason,
     issuer::TrustedIssuer,
     json::{Document, Item, ObjectError},
@@ -15,10 +15,9 @@ pub(crate) struct Rules {
     pub(crate) audiences: Vec<Box<str>>,
     pub(crate) leeway: Duration,
     pub(crate) strict: bool,
+    /// For the callers: what a policy asks of time is asked long after this.
+    pub(crate) watch: Arc<Watch>,
 }
-
-/// ±2⁵³: beyond it a JSON number is no exact second any more.
-const MAX_NUMERIC_DATE: u64 = 1 << 53;
 
 /// Reads the payload (RFC 7519 section 7.2).
 pub(crate) fn read_claims(payload: Vec<u8>) -> Result<Document, Reason> {
@@ -67,6 +66,7 @@ impl Rules {
             issuer: Arc::clone(iss),
             expires_at: duration(times.exp),
             issued_at: times.iat.map(duration),
+            watch: Arc::clone(&self.watch),
         };
         Ok((registered, times))
     }
@@ -107,9 +107,9 @@ impl Rules {
     }
 
     fn read_times(claims: &Document) -> Result<Times, Reason> {
-        let exp = numeric_date(claims, "exp", Reason::ExpMalformed)?.ok_or(Reason::ExpMissing)?;
-        let nbf = numeric_date(claims, "nbf", Reason::NbfMalformed)?;
-        let iat = numeric_date(claims, "iat", Reason::IatMalformed)?;
+        let exp = date(claims, "exp", Reason::ExpMalformed)?.ok_or(Reason::ExpMissing)?;
+        let nbf = date(claims, "nbf", Reason::NbfMalformed)?;
+        let iat = date(claims, "iat", Reason::IatMalformed)?;
         Ok(Times { exp, nbf, iat })
     }
 
@@ -137,16 +137,8 @@ fn check_issuer<'a>(claims: &Document, issuer: &'a TrustedIssuer) -> Result<&'a 
     issuer.identifier(iss).ok_or(Reason::IssuerUnknown)
 }
 
-/// A NumericDate (RFC 7519 section 2): a number, fractions allowed, never a string.
-fn numeric_date(claims: &Document, name: &str, malformed: Reason) -> Result<Option<f64>, Reason> {
-    let Some(value) = claims.get(name) else { return Ok(None) };
-    let bounded = match (value.as_i64(), value.as_f64()) {
-        // Whole numbers are compared whole: as a float, 2⁵³ + 1 is 2⁵³.
-        (Some(whole), _) => whole.unsigned_abs() <= MAX_NUMERIC_DATE,
-        (None, Some(fraction)) => fraction.abs() <= MAX_NUMERIC_DATE as f64,
-        (None, None) => false,
-    };
-    value.as_f64().filter(|_| bounded).map(Some).ok_or(malformed)
+fn date(claims: &Document, name: &str, malformed: Reason) -> Result<Option<f64>, Reason> {
+    claims.get(name).map(|value| numeric_date(value).ok_or(malformed)).transpose()
 }
 
 /// Tokens that are signed by the same keys and are no access tokens (RFC 8725 section 2.8): ID tokens (OpenID Connect

@@ -95,6 +95,8 @@ impl<'t> Parser<'t> {
             "absent" => self.one(term::claim_path).map(Term::Absent),
             "issuer" => self.one(term::name).map(Term::Issuer),
             "client" => self.one(term::name).map(Term::Client),
+            "acr" => self.list(term::acr_value).map(Term::Acr),
+            "max_age" => self.one(term::seconds).map(Term::MaxAge),
             "authenticated" => self.none().map(|()| Term::Authenticated),
             "public" => self.one(term::name).map(Term::Public),
             "optional" => self.one(term::name).map(Term::Optional),
@@ -104,7 +106,7 @@ impl<'t> Parser<'t> {
                 self.rest = before;
                 Err(self.expected(
                     "`!`, `(` or one of scope, any_scope, all_scopes, role, permission, group, claim, absent, issuer, \
-                     client, authenticated, public, optional, deny, check",
+                     client, acr, max_age, authenticated, public, optional, deny, check",
                 ))
             }
         }

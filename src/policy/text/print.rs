@@ -60,6 +60,8 @@ fn print_term(term: &Term, f: &mut Formatter<'_>) -> fmt::Result {
         Term::Absent(path) => print_call("absent", [path.to_string()], f),
         Term::Issuer(issuer) => print_call("issuer", [issuer], f),
         Term::Client(client) => print_call("client", [client], f),
+        Term::Acr(values) => print_call("acr", values, f),
+        Term::MaxAge(seconds) => write!(f, "max_age({seconds})"),
         Term::Authenticated => f.write_str("authenticated"),
         Term::Public(reason) => print_call("public", [reason], f),
         Term::Optional(reason) => print_call("optional", [reason], f),

@@ -1,0 +1,132 @@
+use axum::{
+    Router,
+    body::{Body, Bytes},
+};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
+    },
+};
+use serde_json::Value;
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// A resource's metadata document, its address, and the service that answers with it. Made by
+/// [`ProtectedResource`](super::ProtectedResource).
+///
+/// As a service it knows nothing of paths: put it at [`path`](ResourceMetadata::path), as
+/// [`router`](ResourceMetadata::router) does. A clone costs one reference count.
+#[derive(Clone)]
+pub struct ResourceMetadata {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: String,
+    /// Where in `url` the path begins.
+    path_at: usize,
+    document: Value,
+    text: Bytes,
+}
+
+impl ResourceMetadata {
+    pub(super) fn new(url: String, path_at: usize, document: Value) -> Self {
+        let text = document.to_string().into();
+        Self { inner: Arc::new(Inner { url, path_at, document, text }) }
+    }
+
+    /// Where clients find it: for [`AuthenticateLayer::resource_metadata`](crate::AuthenticateLayer::resource_metadata),
+    /// which names it in every 401 (RFC 9728 section 5.1).
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// The path of [`url`](ResourceMetadata::url), from the host's root.
+    pub fn path(&self) -> &str {
+        self.inner.url.get(self.inner.path_at..).unwrap_or_default()
+    }
+
+    /// The document (RFC 9728 section 2).
+    pub fn to_json(&self) -> Value {
+        self.inner.document.clone()
+    }
+
+    /// A router with the well-known route alone, to be merged into the application's outermost one.
+    ///
+    /// A `GuardedRouter` can take it with a line in its table instead:
+    /// `.route_service(metadata.path(), public("read before there is a token"), metadata.clone())`.
+    pub fn router<S>(&self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        // A segment of a URL may begin with `:` or `*`; axum's own signs are `{` and `}`, which no URL has.
+        Router::new().without_v07_checks().route_service(self.path(), self.clone())
+    }
+
+    fn answer(&self, method: &Method) -> Response<Body> {
+        let (status, body) = match *method {
+            Method::GET => (StatusCode::OK, Body::from(self.inner.text.clone())),
+            Method::HEAD => (StatusCode::OK, Body::empty()),
+            Method::OPTIONS => (StatusCode::NO_CONTENT, Body::empty()),
+            _ => (StatusCode::METHOD_NOT_ALLOWED, Body::empty()),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let mut say = |name: HeaderName, value: &'static str| {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        };
+        // It is public, and asked for by clients that run in a browser and have no token yet.
+        say(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        match status {
+            StatusCode::OK => {
+                say(CONTENT_TYPE, "application/json");
+                say(CACHE_CONTROL, "public, max-age=600");
+                let length = HeaderValue::from(self.inner.text.len());
+                response.headers_mut().insert(CONTENT_LENGTH, length);
+            }
+            StatusCode::NO_CONTENT => {
+                say(ALLOW, METHODS);
+                say(ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
+                // Clients of the Model Context Protocol send a header of their own, which makes a browser ask.
+                say(ACCESS_CONTROL_ALLOW_HEADERS, "*");
+                say(ACCESS_CONTROL_MAX_AGE, "600");
+            }
+            _ => say(ALLOW, METHODS),
+        }
+        response
+    }
+}
+
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+impl<B> Service<Request<B>> for ResourceMetadata {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(self.answer(request.method())))
+    }
+}
+
+/// Shows the address and the document: both are public.
+impl fmt::Debug for ResourceMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceMetadata")
+            .field("url", &self.inner.url)
+            .field("document", &self.inner.document)
+            .finish()
+    }
+}
