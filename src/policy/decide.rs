@@ -96,10 +96,10 @@ impl Policy {
 
     /// The scopes that a token needs here, those this caller has included, in the policy's order, once each.
     ///
-    /// Of alternatives (`|`) it takes the one with the fewest scopes missing, on a tie one
-    /// that needs no new login, then the first; but one that scopes and a login can satisfy goes before one that fails for
-    /// another reason too, even if that lacks fewer: a caller without the role gains nothing from the scopes that would go
-    /// with it. What stands under a `!` asks for no scopes.
+    /// Of alternatives (`|`) it takes the one with the fewest scopes missing, on a tie one that needs no new login, then
+    /// the first; but one that scopes and a login can satisfy goes before one that fails for another reason too, even if
+    /// that lacks fewer: a caller without the role gains nothing from the scopes that would go with it. What stands under
+    /// a `!` asks for no scopes.
     pub fn required_scopes(&self, principal: Option<&Principal>) -> Vec<&str> {
         self.node().way(principal).scopes().map(AsRef::as_ref).collect()
     }

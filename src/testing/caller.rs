@@ -56,7 +56,8 @@ impl TestCaller {
     }
 
     /// Sets any claim. Roles and the other authorities are read by the standard mapping here: use
-    /// [`role`](TestCaller::role), whatever claim your issuer writes them in.
+    /// [`role`](TestCaller::role), whatever claim your issuer writes them in. A policy's `max_age` is held against the
+    /// system's clock, with 60 s of leeway.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
