@@ -93,11 +93,12 @@ mod check;
 mod gate;
 pub mod guarded;
 mod methods;
+mod policies;
 mod recipe;
 mod router;
 mod table;
 
-pub use gate::Guard;
+pub use gate::{Guard, named};
 pub use methods::GuardedMethodRouter;
 pub use router::GuardedRouter;
 pub use table::{Access, RouteTable, Row};

@@ -14,6 +14,8 @@ pub(crate) fn anonymous() {}
 
 pub(super) fn refused(_: Layer, _: &AuthError) {}
 
+pub(super) fn reported(_: Option<&AuthError>) {}
+
 #[cfg(feature = "remote")]
 pub(super) fn refreshed(_: &str, _: &super::Refresh) {}
 

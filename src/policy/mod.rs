@@ -54,6 +54,11 @@ mod check;
 mod constructors;
 mod decide;
 mod error;
+mod in_force;
+#[cfg(feature = "axum")]
+mod named;
+#[cfg(feature = "axum")]
+mod sense;
 #[cfg(feature = "axum")]
 mod standing;
 mod term;
@@ -76,6 +81,11 @@ pub use constructors::{
 };
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;
+pub(crate) use in_force::InForce;
+#[cfg(feature = "axum")]
+pub use named::{LivePolicies, Policies};
+#[cfg(feature = "axum")]
+pub(crate) use named::{NamedPolicy, Reading};
 #[cfg(feature = "axum")]
 pub(crate) use standing::Standing;
 pub use truth::Truth;
