@@ -181,7 +181,8 @@
 //!
 //! A refusal is counted once, where it is made: by the verifier (`authenticate`), by a route's policy (`authorize`), or
 //! within (`handler`: an extractor, `?`). Where the program is wired wrong, whoever found out counts. A request that its
-//! caller gives up while it waits for keys is counted nowhere.
+//! caller gives up while it waits for keys is counted nowhere. What a policy that
+//! [reports only](AuthorizeLayer::reporting) would have decided is counted apart, for requests that were let through.
 //!
 //! The gauges are written whenever a fetch ends and whenever [`Verifier::status`] is read: a handler that reads the
 //! status before it hands out the numbers is exact, and fixed keys show in no other way. There is no age before the

@@ -46,6 +46,10 @@
 //! # Ok::<(), tower_bearer::policy::PolicyError>(())
 //! ```
 //!
+#![cfg_attr(
+    feature = "axum",
+    doc = "[`Policies`] are many of them by name, out of a file, for the routes of a [`GuardedRouter`](crate::guard).\n"
+)]
 //! A policy decides on what the token says, so it knows nothing of the resource: whether the order is the caller's own
 //! is for the handler.
 
