@@ -34,12 +34,7 @@ pub(crate) fn denied(error: AuthError, policy: &dyn fmt::Display) -> AuthError {
 /// A policy that reports only would have said no.
 pub(crate) fn would_deny(error: &AuthError, policy: &dyn fmt::Display, tighter: &dyn fmt::Display) {
     events::would_deny(error, policy, tighter);
-    metrics::reported(Some(error));
-}
-
-/// A policy that reports only would have said yes.
-pub(crate) fn would_permit() {
-    metrics::reported(None);
+    metrics::would_deny(error);
 }
 
 /// The program is at fault; the sentence says what was forgotten.

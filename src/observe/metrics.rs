@@ -90,10 +90,21 @@ pub(super) fn refused(layer: Layer, error: &AuthError) {
     .increment(1);
 }
 
-/// What a policy that reports only says of a request that was let through: nothing, or how it would have refused.
-pub(super) fn reported(error: Option<&AuthError>) {
-    let (outcome, reason) = error.map_or(("allowed", "none"), |error| ("refused", error.reason().id()));
-    counter!(target: "tower_bearer", REPORTS, "outcome" => outcome, "reason" => reason).increment(1);
+/// A policy that reports only would have let the request through as well.
+pub(crate) fn would_permit() {
+    counter!(
+        target: "tower_bearer",
+        "tower_bearer_report_only_total",
+        "outcome" => "allowed",
+        "reason" => "none"
+    )
+    .increment(1);
+}
+
+/// A policy that reports only would have refused a request that was let through.
+pub(super) fn would_deny(error: &AuthError) {
+    let reason = error.reason().id();
+    counter!(target: "tower_bearer", REPORTS, "outcome" => "refused", "reason" => reason).increment(1);
 }
 
 #[cfg(feature = "remote")]

@@ -85,14 +85,14 @@ mod decisions;
 #[cfg(feature = "remote")]
 mod refreshes;
 
-pub(crate) use decisions::{denied, miswired, refused, refused_within, would_deny, would_permit};
+pub(crate) use decisions::{denied, miswired, refused, refused_within, would_deny};
 #[cfg(feature = "remote")]
 pub(crate) use events::{keys_recalled, resolver_failed, resolver_recovered, store_failed};
 pub(crate) use events::{plain_http, reports_only};
 #[cfg(feature = "axum")]
 pub(crate) use events::{policies_kept, policies_reloaded};
 pub(crate) use metrics::{
-    admitted, anonymous, describe, key_set, key_set_gone, looked_up, memory, permitted,
+    admitted, anonymous, describe, key_set, key_set_gone, looked_up, memory, permitted, would_permit,
 };
 #[cfg(feature = "remote")]
 pub(crate) use refreshes::{in_refresh, refresh_failed, refreshed};

@@ -14,7 +14,9 @@ pub(crate) fn anonymous() {}
 
 pub(super) fn refused(_: Layer, _: &AuthError) {}
 
-pub(super) fn reported(_: Option<&AuthError>) {}
+pub(super) fn would_deny(_: &AuthError) {}
+
+pub(crate) fn would_permit() {}
 
 #[cfg(feature = "remote")]
 pub(super) fn refreshed(_: &str, _: &super::Refresh) {}
