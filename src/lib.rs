@@ -156,6 +156,10 @@
 //! | `request refused` | INFO; DEBUG for a missing token | `kind`, `reason`; also for a refusal inside a handler |
 //! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid`, escaped and cut |
 //! | `policy denied` | INFO; DEBUG without a token | `reason`, `policy` |
+//! | `policy would deny` | INFO; DEBUG without a token | `reason`, `policy`, `report_only` |
+//! | `policy reports only` | WARN | `name`, `policy`, `report_only` |
+//! | `policies reloaded` | INFO | `policies`, `changed` |
+//! | `policies kept` | WARN | `error` |
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
 //! | `keys refreshed` | DEBUG; INFO for the first, a rotation, a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
@@ -177,6 +181,7 @@
 //! | metric | kind | labels |
 //! | --- | --- | --- |
 //! | `tower_bearer_decisions_total` | counter: one for each decision | `layer`, `outcome`, `reason` |
+//! | `tower_bearer_report_only_total` | counter: one for each request that a report-only policy was asked about | `outcome`, `reason` |
 //! | `tower_bearer_key_refreshes_total` | counter: one for each fetch of keys that ended | `issuer`, `result` |
 //! | `tower_bearer_key_set_age_seconds` | gauge, seconds: time since the keys were fetched | `issuer` |
 //! | `tower_bearer_key_set_keys` | gauge: keys in the set, those that were skipped left out | `issuer` |
@@ -197,7 +202,8 @@
 //!
 //! A refusal is counted once, where it is made: by the verifier (`authenticate`), by a route's policy (`authorize`), or
 //! within (`handler`: an extractor, `?`). Where the program is wired wrong, whoever found out counts. A request that its
-//! caller gives up while it waits for keys is counted nowhere.
+//! caller gives up while it waits for keys is counted nowhere. What a policy that
+//! [reports only](AuthorizeLayer::reporting) would have decided is counted apart, for requests that were let through.
 //!
 //! The gauges are written whenever a fetch ends and whenever [`Verifier::status`] is read: a handler that reads the
 //! status before it hands out the numbers is exact, and fixed keys show in no other way. There is no age before the

@@ -24,9 +24,10 @@ use tower::ServiceExt as _;
 use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
     clock::Clock as _,
+    guard::{GuardedRouter, guarded, named},
     issuer::{Tenant, Tenants},
     keys::{Algorithm, KeptKeys, KeyStore, StoreError, StoreFuture},
-    policy::{authenticated, optional, role, scope},
+    policy::{Checks, Policies, authenticated, optional, role, scope},
     require,
     testing::{AUDIENCE, TestIssuer},
 };
@@ -225,7 +226,7 @@ struct Documented {
 /// The table of events at the top of `src/observe/mod.rs`, by message.
 fn vocabulary() -> BTreeMap<String, Documented> {
     let table = documented("message");
-    assert_eq!(table.len(), 11, "the table was not read");
+    assert_eq!(table.len(), 15, "the table was not read");
     table
 }
 
@@ -417,6 +418,60 @@ async fn a_denial_is_told_with_the_policy_and_not_with_the_caller() {
         assert_eq!(heard, event(level, "policy denied", &[("reason", reason), ("policy", policy)]), "{name}");
         is_in_the_vocabulary(&heard);
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_reports_only_is_loud_at_start_and_tells_what_it_would_have_refused() {
+    let issuer = TestIssuer::new();
+    let verifier = loaded(&issuer).await;
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    let layer = require(optional("prices differ")).reporting(scope("prices:read"));
+    let both = [("policy", r#"optional("prices differ")"#), ("report_only", "scope(prices:read)")];
+    let pairs = |first| [&[first], &both[..]].concat();
+    let heard = ear.only("policy reports only");
+    assert_eq!(heard, event(Level::WARN, "policy reports only", &pairs(("name", "unnamed"))));
+    is_in_the_vocabulary(&heard);
+
+    let app = Router::new().route("/", get(ok).route_layer(layer));
+    let app = app.layer(AuthenticateLayer::new(verifier).optional());
+    for (name, headers, level, reason) in [
+        ("a caller", bearer(&issuer.token().scope("x").sign()), Level::INFO, "policy_not_met"),
+        ("nobody", vec![], Level::DEBUG, "policy_needs_token"),
+    ] {
+        assert_eq!(ask(&app, "/", &headers).await, 200, "{name}");
+        let heard = ear.only("policy would deny");
+        assert_eq!(heard, event(level, "policy would deny", &pairs(("reason", reason))), "{name}");
+        is_in_the_vocabulary(&heard);
+    }
+    assert_eq!(ask(&app, "/", &bearer(&issuer.token().scope("prices:read").sign())).await, 200);
+    assert_eq!(ear.take(), []);
+}
+
+#[test]
+fn a_reload_is_told_and_so_is_one_that_changed_nothing() {
+    open_ears();
+    let routes: GuardedRouter = GuardedRouter::new()
+        .route("/a", guarded::get(named("a"), ok))
+        .route("/b", guarded::get(named("b"), ok));
+    let policies = |a: &str, b: &str| -> Policies {
+        let b = serde_json::json!({"policy": b, "report_only": "scope(b) & role(r)"});
+        serde_json::from_value(serde_json::json!({"a": a, "b": b})).unwrap()
+    };
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    let (_, live) = routes.with_policies(&policies("scope(a)", "scope(b)"), Checks::new()).unwrap();
+    let heard = ear.only("policy reports only");
+    let pairs = [("name", "b"), ("policy", "scope(b)"), ("report_only", "scope(b) & role(r)")];
+    assert_eq!(heard, event(Level::WARN, "policy reports only", &pairs));
+
+    live.reload(&policies("scope(x)", "scope(b)")).unwrap();
+    let heard = ear.only("policies reloaded");
+    assert_eq!(heard, event(Level::INFO, "policies reloaded", &[("policies", "2"), ("changed", "1")]));
+    is_in_the_vocabulary(&heard);
+
+    let error = live.reload(&policies("scope(", "scope(b)")).unwrap_err();
+    let heard = ear.only("policies kept");
+    assert_eq!(heard, event(Level::WARN, "policies kept", &[("error", &error.to_string())]));
+    is_in_the_vocabulary(&heard);
 }
 
 #[tokio::test]
@@ -940,6 +995,10 @@ async fn no_event_ever_contains_a_token_a_secret_or_the_value_of_a_claim() {
         "key store failed",
         "keys recalled",
         "plain http allowed",
+        "policies kept",
+        "policies reloaded",
+        "policy reports only",
+        "policy would deny",
         "tenant resolver failed",
         "tenant resolver recovered",
     ];

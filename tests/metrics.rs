@@ -23,12 +23,13 @@ use tower_bearer::{
     error::Reason,
     issuer::{Tenant, Tenants},
     keys::{Algorithm, Fetch, FetchError, FetchFuture, FetchRequest, Fetched, KeySet},
-    policy::{role, scope},
+    policy::{authenticated, role, scope},
     require,
     testing::{AUDIENCE, TestIssuer},
 };
 
 const DECISIONS: &str = "tower_bearer_decisions_total";
+const REPORTS: &str = "tower_bearer_report_only_total";
 const REFRESHES: &str = "tower_bearer_key_refreshes_total";
 const AGE: &str = "tower_bearer_key_set_age_seconds";
 const KEYS: &str = "tower_bearer_key_set_keys";
@@ -179,6 +180,7 @@ fn routes() -> Router {
     Router::new()
         .route("/", get(ok))
         .route("/read", get(ok).route_layer(require(scope("orders:read"))))
+        .route("/watched", get(ok).route_layer(require(authenticated()).reporting(scope("orders:read"))))
         .route("/refund", get(refund))
         .route("/claims", get(|_: Claims| ok()))
         .route("/staff", get(|_: Claims<Staff>| ok()))
@@ -266,6 +268,27 @@ async fn a_refusal_is_counted_once_and_with_its_reason_wherever_it_is_made() {
         assert_eq!(scraper.counted(DECISIONS), expected, "{name}");
     }
     is_documented(&scraper.scrape(), &[ISSUER]);
+}
+
+#[tokio::test]
+async fn what_would_have_been_refused_is_counted_apart_and_only_where_the_request_went_through() {
+    let issuer = TestIssuer::new();
+    let scraper = Scraper::new();
+    let _guard = scraper.start();
+    let app = guarded(loaded(&issuer).await);
+    let (reader, other) = (issuer.token().scope("orders:read").sign(), issuer.token().scope("x").sign());
+    for (token, status) in [(Some(&reader), 200), (Some(&other), 200), (Some(&other), 200), (None, 401)] {
+        assert_eq!(ask(&app, "/watched", token.map(String::as_str)).await, status);
+    }
+    let report = |outcome, reason| series(REPORTS, &[("outcome", outcome), ("reason", reason)]);
+    assert_counted(
+        &scraper,
+        REPORTS,
+        &[(report("allowed", "none"), 1.0), (report("refused", "policy_not_met"), 2.0)],
+    );
+    is_documented(&scraper.scrape(), &[ISSUER]);
+    let decided = scraper.counted(DECISIONS);
+    assert_eq!(decided[&decision("authorize", "allowed", "none")], 3.0, "{decided:?}");
 }
 
 #[tokio::test]
@@ -531,6 +554,7 @@ async fn every_documented_metric_is_written_with_a_sentence_of_its_own_and_no_ot
     let app = guarded(loaded(&issuer).await);
     ask(&app, "/", None).await;
     ask(&app, "/", Some(&issuer.token().sign())).await;
+    ask(&app, "/watched", Some(&issuer.token().sign())).await;
     let scrape = scraper.scrape();
     is_documented(&scrape, &[ISSUER]);
     let written: BTreeSet<_> = scrape.into_keys().map(|series| series.name).collect();

@@ -1,5 +1,8 @@
-use super::Authorize;
-use crate::policy::Policy;
+use super::{Authorize, service::Rule};
+use crate::{
+    observe,
+    policy::{InForce, Policy},
+};
 use std::sync::Arc;
 use tower_layer::Layer;
 
@@ -12,7 +15,7 @@ use tower_layer::Layer;
 /// A `GuardedRouter` knows of both.
 #[derive(Debug, Clone)]
 pub struct AuthorizeLayer {
-    policy: Arc<Policy>,
+    in_force: Arc<InForce>,
 }
 
 /// The short way to an [`AuthorizeLayer`]: `.route_layer(require(scope("orders:read")))`.
@@ -23,12 +26,46 @@ pub fn require(policy: Policy) -> AuthorizeLayer {
 impl AuthorizeLayer {
     /// A layer that requires this policy.
     pub fn new(policy: Policy) -> Self {
-        Self { policy: Arc::new(policy) }
+        Self { in_force: Arc::new(InForce::from(policy)) }
     }
 
-    /// The policy.
+    /// Lets a second, tighter policy look on: what it would have refused of the requests that the first lets through is
+    /// told and counted, and nothing else.
+    ///
+    /// It is asked only where the required policy has allowed, and what it says is no part of the answer: a request
+    /// fares exactly as it would without. Not even a [`check`](crate::policy::check) in it that panics changes that,
+    /// where panics unwind; it counts as a refusal. The required policy alone is named in challenges.
+    ///
+    /// The event `policy reports only` (WARN) is told here, once. Then `policy would deny` for each request that would
+    /// have been refused, and the metric `tower_bearer_report_only_total` for each that was asked about. Default: none.
+    ///
+    /// ```
+    /// use tower_bearer::{policy::{role, scope}, require};
+    ///
+    /// let layer = require(scope("orders:write")).reporting(scope("orders:write") & role("clerk"));
+    /// assert_eq!(layer.policy(), &scope("orders:write"));
+    /// assert!(layer.report_only().is_some());
+    /// ```
+    #[must_use = "the layer that comes out reports, and not the one that went in"]
+    pub fn reporting(self, tighter: Policy) -> Self {
+        let policy = self.policy().clone();
+        observe::reports_only(None, &policy, &tighter);
+        Self { in_force: Arc::new(InForce { policy, report_only: Some(tighter) }) }
+    }
+
+    /// The policy that is required.
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.in_force.policy
+    }
+
+    /// The policy that only reports.
+    pub fn report_only(&self) -> Option<&Policy> {
+        self.in_force.report_only.as_ref()
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn in_force(&self) -> &Arc<InForce> {
+        &self.in_force
     }
 }
 
@@ -36,6 +73,6 @@ impl<S> Layer<S> for AuthorizeLayer {
     type Service = Authorize<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authorize::new(inner, Arc::clone(&self.policy))
+        Authorize::new(inner, Rule::Fixed(Arc::clone(&self.in_force)))
     }
 }

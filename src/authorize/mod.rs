@@ -5,6 +5,7 @@
 
 mod future;
 mod layer;
+mod report;
 mod service;
 
 pub use future::ResponseFuture;

@@ -1,10 +1,12 @@
-use super::ResponseFuture;
+use super::{ResponseFuture, report::report};
 use crate::{
     claims::Principal,
     error::AuthError,
     observe,
-    policy::{Decision, Policy},
+    policy::{Decision, InForce},
 };
+#[cfg(feature = "axum")]
+use crate::{error::Reason, policy::NamedPolicy};
 use http::{Extensions, Request, Response};
 use std::{
     sync::Arc,
@@ -16,12 +18,26 @@ use tower_service::Service;
 #[derive(Debug, Clone)]
 pub struct Authorize<S> {
     inner: S,
-    policy: Arc<Policy>,
+    rule: Rule,
+}
+
+/// Where the policy is found.
+#[derive(Debug, Clone)]
+pub(super) enum Rule {
+    Fixed(Arc<InForce>),
+    #[cfg(feature = "axum")]
+    Named(Arc<NamedPolicy>),
 }
 
 impl<S> Authorize<S> {
-    pub(super) fn new(inner: S, policy: Arc<Policy>) -> Self {
-        Self { inner, policy }
+    pub(super) fn new(inner: S, rule: Rule) -> Self {
+        Self { inner, rule }
+    }
+
+    /// With the policy that its name stands for when a request comes.
+    #[cfg(feature = "axum")]
+    pub(crate) fn by_name(inner: S, named: Arc<NamedPolicy>) -> Self {
+        Self::new(inner, Rule::Named(named))
     }
 
     /// The inner service.
@@ -40,14 +56,43 @@ impl<S> Authorize<S> {
     }
 }
 
+impl Rule {
+    /// One look at what is in force, so that a reload has happened for the whole of a request or for nothing of it.
+    fn decide(&self, extensions: &Extensions) -> Result<(), AuthError> {
+        match self {
+            Self::Fixed(in_force) => decide(in_force, extensions),
+            #[cfg(feature = "axum")]
+            Self::Named(named) => named.ask(|in_force| match in_force {
+                Some(in_force) => decide(in_force, extensions),
+                None => Err(missing(named)),
+            }),
+        }
+    }
+}
+
+/// Nobody said what the name stands for, so it stands for nobody.
+#[cfg(feature = "axum")]
+fn missing(named: &NamedPolicy) -> AuthError {
+    let error = AuthError::new(Reason::PolicyMissing);
+    let name = named.name();
+    observe::miswired(
+        observe::Layer::Authorize,
+        &error,
+        format_args!("the policies that have {name:?}: give them to `GuardedRouter::with_policies`"),
+    );
+    error
+}
+
 /// The decision, from what the request carries.
-fn decide(policy: &Policy, extensions: &Extensions) -> Result<(), AuthError> {
+fn decide(in_force: &InForce, extensions: &Extensions) -> Result<(), AuthError> {
+    let policy = &in_force.policy;
     let forgotten =
         format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
     let principal = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
     match policy.decide(principal) {
         Decision::Allow => {
             observe::permitted();
+            report(in_force, principal);
             Ok(())
         }
         Decision::Deny(denial) => Err(observe::denied(AuthError::from(denial), policy)),
@@ -68,7 +113,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match decide(&self.policy, request.extensions()) {
+        match self.rule.decide(request.extensions()) {
             Ok(()) => ResponseFuture::called(self.inner.call(request)),
             Err(error) => ResponseFuture::refused(error),
         }

@@ -156,6 +156,8 @@ reasons! {
     LayerMissing = "layer_missing", Misconfigured, SILENT;
     /// A handler asks for another claims type than the layer verified.
     ClaimsTypeDiffers = "claims_type_differs", Misconfigured, SILENT;
+    /// A route asks for its policy by a name that no policies were given for.
+    PolicyMissing = "policy_missing", Misconfigured, SILENT;
     /// Keys have to be fetched, and there is no tokio runtime.
     RuntimeMissing = "runtime_missing", Misconfigured, SILENT;
 }

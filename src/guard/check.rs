@@ -1,8 +1,5 @@
-use super::{RouteTable, answers::Answers, table::Row};
-use crate::{
-    error::{ConfigError, Fault},
-    policy::{Standing, Truth},
-};
+use super::{Access, RouteTable, answers::Answers, table::Row};
+use crate::error::{ConfigError, Fault};
 
 impl RouteTable {
     /// Finds the rows that cannot be meant, all of them at once; for a test, or for the start of the program.
@@ -15,6 +12,9 @@ impl RouteTable {
     ///    out, or what stands beside it can.
     /// 5. A fallback for methods that are not allowed, where no path below leaves a method over.
     /// 6. A fallback that axum forgets, see [`GuardedRouter::nest`](super::GuardedRouter::nest).
+    /// 7. A [`named`](super::named) policy that was not given: everybody is answered 500.
+    /// 8. A policy that reports only with one of the faults above, that would refuse nobody, or that stands beside
+    ///    `public`, where nobody looks at tokens.
     ///
     /// Only what the terms' form decides is found: `scope(a) & !scope(a)` is not. The faults do not make a route less
     /// safe; serving it with them is allowed.
@@ -57,26 +57,20 @@ fn place(row: &Row) -> String {
 }
 
 fn of_policy(row: &Row) -> Vec<String> {
-    let policy = row.policy();
-    let unbound =
-        policy.unbound().into_iter().map(|name| format!("check({name}) has no function: bind the policy"));
-    let mut faults: Vec<_> = unbound.collect();
-    if policy.standing() != Standing::Rule {
-        return faults;
+    if let Some(name) = row.waits_for() {
+        return vec![format!(
+            "no policies were given that have {name:?}: see `GuardedRouter::with_policies`"
+        )];
     }
-    let always = !policy.can_be(Truth::No) && !policy.can_be(Truth::Unknown);
-    if !policy.can_be(Truth::Yes) {
-        faults.push(format!("nobody can ever meet `{policy}`: say `deny` where that is meant"));
-    } else if always {
-        faults.push(format!(
-            "`{policy}` lets everybody through, but not with a bad token: say `public` or `optional` alone, with the reason"
-        ));
-    } else {
-        faults.extend(policy.constants_within().into_iter().map(|name| {
-            format!(
-                "`{name}` in `{policy}` says the same to everybody: leave it out, or what stands beside it"
-            )
-        }));
+    let mut faults = row.policy().nonsense();
+    if let Some(tighter) = row.report_only() {
+        faults.extend(tighter.nonsense().into_iter().map(|sentence| format!("report only: {sentence}")));
+        if row.access() == Access::Public {
+            faults
+                .push("report only: nobody looks at the tokens of a public route: say `optional`".to_owned());
+        } else if tighter.is_always_met() {
+            faults.push(format!("report only: `{tighter}` has nothing to report"));
+        }
     }
     faults
 }

@@ -4,7 +4,7 @@ use crate::{
     authenticate::AuthenticateLayer,
     authorize::{Authorize, AuthorizeLayer},
     challenge::Render,
-    policy::{Policy, Standing},
+    policy::{InForce, LivePolicies, NamedPolicy, Policy, Reading, Standing, deny},
 };
 use axum::{
     body::Body,
@@ -19,29 +19,115 @@ use tower_layer::Layer;
 
 type Guarded = BoxCloneSyncService<Request, Response, Infallible>;
 
-/// What a method of a route has to have: a [`Policy`].
+/// What a method of a route has to have: a [`Policy`], or the name of one ([`named`]).
 ///
-/// Nobody builds one by hand; whatever turns into one can be given where a policy is asked for.
+/// Nobody builds one by hand; whatever turns into one can be given where a policy is asked for: a [`Policy`], what
+/// [`named`] returns, and an [`AuthorizeLayer`], for one that also
+/// [reports](crate::AuthorizeLayer::reporting).
 #[derive(Clone)]
 pub struct Guard {
-    layer: AuthorizeLayer,
+    rule: Rule,
+}
+
+#[derive(Clone)]
+enum Rule {
+    Fixed(AuthorizeLayer),
+    Named(Arc<NamedPolicy>),
+}
+
+/// The policy of this name, out of those that [`GuardedRouter::with_policies`](super::GuardedRouter::with_policies) is
+/// given.
+///
+/// Until then the route answers 500 to everybody, and the log says what was forgotten.
+///
+/// ```
+/// use tower_bearer::guard::{GuardedRouter, guarded, named};
+///
+/// # async fn list() {}
+/// let routes: GuardedRouter = GuardedRouter::new().route("/orders", guarded::get(named("orders.read"), list));
+/// assert!(routes.table().check().is_err());
+/// ```
+pub fn named(name: impl Into<Arc<str>>) -> Guard {
+    Guard { rule: Rule::Named(Arc::new(NamedPolicy::new(name.into()))) }
+}
+
+/// What a guard stands for at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub(super) in_force: Arc<InForce>,
+    pub(super) name: Option<Arc<str>>,
+    /// Not so where a name waits for its policies: then it is a `deny` here.
+    pub(super) is_bound: bool,
 }
 
 impl Guard {
-    pub(super) fn policy(&self) -> &Policy {
-        self.layer.policy()
+    /// The name that still waits for its policy.
+    pub(super) fn waits_for(&self) -> Option<&Arc<str>> {
+        match &self.rule {
+            Rule::Named(named) if !named.is_bound() => Some(named.name()),
+            Rule::Named(_) | Rule::Fixed(_) => None,
+        }
+    }
+
+    /// The same, with its name looked up if it has one that waits.
+    pub(super) fn bound(&self, live: &LivePolicies) -> Self {
+        match &self.rule {
+            Rule::Named(named) => Self { rule: Rule::Named(Arc::new(named.bound(live))) },
+            Rule::Fixed(_) => self.clone(),
+        }
+    }
+
+    pub(super) fn shown(&self, reading: &mut Reading) -> Shown {
+        let named = match &self.rule {
+            Rule::Fixed(layer) => {
+                return Shown { in_force: Arc::clone(layer.in_force()), name: None, is_bound: true };
+            }
+            Rule::Named(named) => named,
+        };
+        let found = reading.of(named);
+        Shown {
+            is_bound: found.is_some(),
+            in_force: found.unwrap_or_else(|| Arc::new(deny().into())),
+            name: Some(Arc::clone(named.name())),
+        }
+    }
+
+    /// Exactly `public`. No name is ever that, or a file could take the guard away.
+    fn is_public(&self) -> bool {
+        match &self.rule {
+            Rule::Fixed(layer) => matches!(layer.policy().standing(), Standing::Public(_)),
+            Rule::Named(_) => false,
+        }
+    }
+
+    fn around(&self, handler: Route) -> Authorize<Route> {
+        match &self.rule {
+            Rule::Fixed(layer) => layer.layer(handler),
+            Rule::Named(named) => Authorize::by_name(handler, Arc::clone(named)),
+        }
     }
 }
 
 impl From<Policy> for Guard {
     fn from(policy: Policy) -> Self {
-        Self { layer: AuthorizeLayer::new(policy) }
+        AuthorizeLayer::new(policy).into()
     }
 }
 
+/// The layer's policy, and the one that reports only.
+impl From<AuthorizeLayer> for Guard {
+    fn from(layer: AuthorizeLayer) -> Self {
+        Self { rule: Rule::Fixed(layer) }
+    }
+}
+
+/// The policy or the name.
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Guard").field(self.policy()).finish()
+        match &self.rule {
+            Rule::Fixed(layer) => layer.policy().fmt(f),
+            Rule::Named(named) => write!(f, "named({:?})", named.name()),
+        }
     }
 }
 
@@ -49,6 +135,7 @@ impl fmt::Debug for Guard {
 #[derive(Clone)]
 pub(super) struct Gate {
     authenticate: Arc<dyn Fn(Authorize<Route>) -> Guarded + Send + Sync>,
+    policies: Option<LivePolicies>,
 }
 
 impl Gate {
@@ -60,7 +147,15 @@ impl Gate {
         R: Render<Body>,
     {
         let layer = layer.optional();
-        Self { authenticate: Arc::new(move |inner| BoxCloneSyncService::new(layer.layer(inner))) }
+        Self {
+            authenticate: Arc::new(move |inner| BoxCloneSyncService::new(layer.layer(inner))),
+            policies: None,
+        }
+    }
+
+    /// The same gate for routes whose names are among these policies.
+    pub(super) fn with(&self, policies: LivePolicies) -> Self {
+        Self { policies: Some(policies), ..self.clone() }
     }
 
     /// Guards methods that were named, and leaves the 405 for the others alone.
@@ -87,8 +182,8 @@ impl Gate {
 
     /// `None` for a public route: nothing looks at its requests.
     fn layer(&self, guard: &Guard) -> Option<GateLayer> {
-        let is_public = matches!(guard.policy().standing(), Standing::Public(_));
-        (!is_public).then(|| GateLayer { gate: self.clone(), guard: guard.clone() })
+        let bound = || self.policies.as_ref().map_or_else(|| guard.clone(), |live| guard.bound(live));
+        (!guard.is_public()).then(|| GateLayer { gate: self.clone(), guard: bound() })
     }
 }
 
@@ -103,6 +198,6 @@ impl Layer<Route> for GateLayer {
     type Service = Guarded;
 
     fn layer(&self, handler: Route) -> Guarded {
-        (self.gate.authenticate)(self.guard.layer.layer(handler))
+        (self.gate.authenticate)(self.guard.around(handler))
     }
 }

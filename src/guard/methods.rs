@@ -210,8 +210,6 @@ impl<S> Clone for GuardedMethodRouter<S> {
 impl<S> fmt::Debug for GuardedMethodRouter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("GuardedMethodRouter ")?;
-        f.debug_map()
-            .entries(self.rows.iter().map(|(answers, guard)| (answers.name(), guard.policy())))
-            .finish()
+        f.debug_map().entries(self.rows.iter().map(|(answers, guard)| (answers.name(), guard))).finish()
     }
 }

@@ -15,6 +15,10 @@
 //!    `HEAD` on a `GET` route is the `GET` route's.
 //! 7. Layers ([`GuardedRouter::layer`]) go around the guard, never between it and the handler.
 //! 8. What is added to the router behind [`into_router`](GuardedRouter::into_router) is outside of all this.
+//! 9. A policy may be [`named`] and stand in a file ([`Policies`](crate::policy::Policies)), which can be replaced while
+//!    the program runs: for all routes at once, or not at all. A name never holds what lets everybody through, so no
+//!    file takes a guard away; and a name without a policy is a 500.
+//! 10. A tighter policy may stand beside one and only [report](crate::AuthorizeLayer::reporting); it changes no answer.
 //!
 //! # Example
 //!
@@ -56,6 +60,42 @@
 //! # }); }
 //! ```
 //!
+//! With policies by name, and one that is tried out:
+//!
+//! ```
+//! use tower_bearer::{
+//!     guard::{GuardedRouter, guarded, named},
+//!     policy::{Checks, Policies, role, scope},
+//!     require,
+//! };
+//!
+//! # async fn list() {}
+//! # async fn refund() {}
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let policies: Policies = toml::from_str(r#""orders.read" = "scope(orders:read) | role(auditor)""#)?;
+//! let refunds = require(scope("orders:write")).reporting(scope("orders:write") & role("manager"));
+//! let routes: GuardedRouter = GuardedRouter::new()
+//!     .route("/orders", guarded::get(named("orders.read"), list))
+//!     .route("/refunds", guarded::post(refunds, refund));
+//! let (routes, live) = routes.with_policies(&policies, Checks::new())?;
+//! println!("{}", routes.table());
+//! # assert_eq!(routes.table().to_string(), "\
+//! # method  path      policy                              name         report only                          reason
+//! # GET     /orders   scope(orders:read) | role(auditor)  orders.read
+//! # POST    /refunds  scope(orders:write)                              scope(orders:write) & role(manager)
+//! # ");
+//!
+//! // Later, when the file has changed. Whatever is wrong with it: the old policies stay.
+//! live.reload(&toml::from_str(r#""orders.read" = "role(auditor)""#)?)?;
+//! # Ok(()) }
+//! ```
+//!
+//! ```text
+//! method  path      policy                              name         report only                          reason
+//! GET     /orders   scope(orders:read) | role(auditor)  orders.read
+//! POST    /refunds  scope(orders:write)                              scope(orders:write) & role(manager)
+//! ```
+//!
 //! Without a policy:
 //!
 //! ```compile_fail,E0061
@@ -93,11 +133,12 @@ mod check;
 mod gate;
 pub mod guarded;
 mod methods;
+mod policies;
 mod recipe;
 mod router;
 mod table;
 
-pub use gate::Guard;
+pub use gate::{Guard, named};
 pub use methods::GuardedMethodRouter;
 pub use router::GuardedRouter;
 pub use table::{Access, RouteTable, Row};

@@ -5,7 +5,7 @@ use super::{
     recipe::Recipe,
     table::Row,
 };
-use crate::{authenticate::AuthenticateLayer, challenge::Render};
+use crate::{authenticate::AuthenticateLayer, challenge::Render, policy::Reading};
 use axum::{
     Router,
     body::Body,
@@ -36,11 +36,11 @@ use tower_service::Service;
 #[must_use]
 pub struct GuardedRouter<S = ()> {
     /// The same routes with nothing behind: axum's own checks run where the mistake is written.
-    shape: Router,
-    rows: BTreeMap<(String, Answers), Vec<Guard>>,
+    pub(super) shape: Router,
+    pub(super) rows: BTreeMap<(String, Answers), Vec<Guard>>,
     /// The paths of fallbacks that were written and that axum forgets.
-    forgotten: Vec<String>,
-    recipe: Recipe<Router<S>>,
+    pub(super) forgotten: Vec<String>,
+    pub(super) recipe: Recipe<Router<S>>,
 }
 
 /// Where the rows of fallbacks stand: everything below.
@@ -252,12 +252,15 @@ where
         GuardedRouter { shape, rows, forgotten, recipe }
     }
 
-    /// Every method of every route with its policy, in a stable order.
+    /// Every method of every route with its policy, in a stable order; a named one as it is in force now.
     pub fn table(&self) -> RouteTable {
-        let rows = self.rows.iter().flat_map(|((path, answers), guards)| {
-            guards.iter().map(|guard| Row::new(path.clone(), *answers, guard.clone()))
-        });
-        RouteTable::new(rows.collect(), self.forgotten.clone())
+        let (mut rows, mut reading) = (Vec::new(), Reading::default());
+        for ((path, answers), guards) in &self.rows {
+            rows.extend(
+                guards.iter().map(|guard| Row::new(path.clone(), *answers, guard.shown(&mut reading))),
+            );
+        }
+        RouteTable::new(rows, self.forgotten.clone())
     }
 
     /// The router to serve: the layer stands on every method that is not public, and on nothing else.
@@ -330,7 +333,7 @@ impl<S> fmt::Debug for GuardedRouter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("GuardedRouter ")?;
         let rows = self.rows.iter().flat_map(|((path, answers), guards)| {
-            guards.iter().map(move |guard| (format!("{} {path}", answers.name()), guard.policy()))
+            guards.iter().map(move |guard| (format!("{} {path}", answers.name()), guard))
         });
         f.debug_map().entries(rows).finish()
     }

@@ -1,4 +1,4 @@
-use super::{answers::Answers, gate::Guard};
+use super::{answers::Answers, gate::Shown};
 use crate::policy::{Policy, Standing};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ pub struct RouteTable {
 pub struct Row {
     path: String,
     answers: Answers,
-    guard: Guard,
+    guard: Shown,
 }
 
 /// What a policy as a whole makes of a route.
@@ -80,17 +80,25 @@ impl RouteTable {
 
     /// As a table in Markdown (GitHub's dialect).
     pub fn to_markdown(&self) -> String {
-        let mut text = String::from("| method | path | policy | reason |\n| --- | --- | --- | --- |\n");
+        let columns = self.columns();
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = line(columns.iter().map(|column| column.head().to_owned()).collect());
+        text.push_str(&line(columns.iter().map(|_| "---".to_owned()).collect()));
         for row in &self.rows {
-            let [method, path, policy, reason] = row.cells();
-            let (path, policy, reason) = (code(&path), code(&policy), prose(&reason));
-            text.push_str(&format!("| {method} | {path} | {policy} | {reason} |\n"));
+            let cells = columns.iter().map(|column| match (column, row.cell(*column)) {
+                (Column::Method, cell) => cell,
+                (Column::Reason, cell) => prose(&cell),
+                (Column::Path | Column::Policy, cell) => code(&cell),
+                (Column::Name | Column::ReportOnly, cell) if cell.is_empty() => cell,
+                (Column::Name | Column::ReportOnly, cell) => code(&cell),
+            });
+            text.push_str(&line(cells.collect()));
         }
         text
     }
 
-    /// As an array of objects with the members `access` (`public`, `optional`, `guarded`), `method`, `path`, `policy`
-    /// (its text form) and `reason` (a string or `null`).
+    /// As an array of objects with the members `access` (`public`, `optional`, `guarded`), `method`, `name` (a string or
+    /// `null`), `path`, `policy` (its text form), `reason` and `report_only` (each a string or `null`).
     pub fn to_json(&self) -> Value {
         self.rows
             .iter()
@@ -98,17 +106,30 @@ impl RouteTable {
                 json!({
                     "access": row.access().name(),
                     "method": row.method(),
+                    "name": row.name(),
                     "path": row.path(),
                     "policy": row.policy().to_string(),
                     "reason": row.reason(),
+                    "report_only": row.report_only().map(ToString::to_string),
                 })
             })
             .collect()
     }
+
+    /// Those that say something: most tables have neither names nor policies that report only.
+    fn columns(&self) -> Vec<Column> {
+        let mut columns = Column::ALL.to_vec();
+        columns.retain(|column| match column {
+            Column::Name => self.rows.iter().any(|row| row.name().is_some()),
+            Column::ReportOnly => self.rows.iter().any(|row| row.report_only().is_some()),
+            Column::Method | Column::Path | Column::Policy | Column::Reason => true,
+        });
+        columns
+    }
 }
 
 impl Row {
-    pub(super) fn new(path: String, answers: Answers, guard: Guard) -> Self {
+    pub(super) fn new(path: String, answers: Answers, guard: Shown) -> Self {
         Self { path, answers, guard }
     }
 
@@ -124,9 +145,25 @@ impl Row {
         self.answers.name()
     }
 
-    /// The policy that stands before the handler.
+    /// The policy that stands before the handler: of a named one, what was in force when the table was made. A name
+    /// that still waits for its policy is a `deny` here.
     pub fn policy(&self) -> &Policy {
-        self.guard.policy()
+        &self.guard.in_force.policy
+    }
+
+    /// The name by which the route asks for its policy, see [`named`](super::named).
+    pub fn name(&self) -> Option<&str> {
+        self.guard.name.as_deref()
+    }
+
+    /// The policy that only [reports](crate::AuthorizeLayer::reporting).
+    pub fn report_only(&self) -> Option<&Policy> {
+        self.guard.in_force.report_only.as_ref()
+    }
+
+    /// The name, if it has no policy yet.
+    pub(super) fn waits_for(&self) -> Option<&str> {
+        self.name().filter(|_| !self.guard.is_bound)
     }
 
     /// What the policy makes of the route.
@@ -150,14 +187,46 @@ impl Row {
         self.answers
     }
 
-    /// As one reads them: the reason is in its own column, and not in the policy's as well.
-    fn cells(&self) -> [String; 4] {
-        let policy = match self.access() {
-            Access::Guarded => self.policy().to_string(),
-            open => open.name().to_owned(),
-        };
-        let reason = self.reason().unwrap_or_default().replace(char::is_control, " ");
-        [self.method().to_owned(), self.path.clone(), policy, reason]
+    /// As one reads it: the reason is in its own column, and not in the policy's as well.
+    fn cell(&self, column: Column) -> String {
+        match column {
+            Column::Method => self.method().to_owned(),
+            Column::Path => self.path.clone(),
+            Column::Policy => match self.access() {
+                Access::Guarded => self.policy().to_string(),
+                open => open.name().to_owned(),
+            },
+            Column::Name => self.name().unwrap_or_default().replace(char::is_control, " "),
+            Column::ReportOnly => self.report_only().map(ToString::to_string).unwrap_or_default(),
+            Column::Reason => self.reason().unwrap_or_default().replace(char::is_control, " "),
+        }
+    }
+}
+
+/// A column of the table for people.
+#[derive(Clone, Copy)]
+enum Column {
+    Method,
+    Path,
+    Policy,
+    Name,
+    ReportOnly,
+    Reason,
+}
+
+impl Column {
+    const ALL: [Self; 6] =
+        [Self::Method, Self::Path, Self::Policy, Self::Name, Self::ReportOnly, Self::Reason];
+
+    fn head(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Path => "path",
+            Self::Policy => "policy",
+            Self::Name => "name",
+            Self::ReportOnly => "report only",
+            Self::Reason => "reason",
+        }
     }
 }
 
@@ -174,15 +243,17 @@ impl Access {
 /// Columns, the heads of them first, each line ended.
 impl fmt::Display for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let heads = ["method", "path", "policy", "reason"].map(str::to_owned);
-        let lines: Vec<_> = std::iter::once(heads).chain(self.rows.iter().map(Row::cells)).collect();
-        let width = |of: fn(&[String; 4]) -> &String| lines.iter().map(|line| of(line).chars().count()).max();
-        let methods = width(|[method, ..]| method).unwrap_or(0);
-        let paths = width(|[_, path, ..]| path).unwrap_or(0);
-        let policies = width(|[_, _, policy, _]| policy).unwrap_or(0);
-        for [method, path, policy, reason] in &lines {
-            let line = format!("{method:methods$}  {path:paths$}  {policy:policies$}  {reason}");
-            writeln!(f, "{}", line.trim_end())?;
+        let columns = self.columns();
+        let heads = columns.iter().map(|column| column.head().to_owned()).collect::<Vec<_>>();
+        let cells = |row: &Row| columns.iter().map(|column| row.cell(*column)).collect();
+        let lines: Vec<Vec<String>> = std::iter::once(heads).chain(self.rows.iter().map(cells)).collect();
+        let width =
+            |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max();
+        let widths: Vec<_> = (0..columns.len()).map(|at| width(at).unwrap_or(0)).collect();
+        for line in &lines {
+            let padded: Vec<_> =
+                line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            writeln!(f, "{}", padded.join("  ").trim_end())?;
         }
         Ok(())
     }

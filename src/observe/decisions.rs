@@ -31,6 +31,12 @@ pub(crate) fn denied(error: AuthError, policy: &dyn fmt::Display) -> AuthError {
     error.told()
 }
 
+/// A policy that reports only would have said no.
+pub(crate) fn would_deny(error: &AuthError, policy: &dyn fmt::Display, tighter: &dyn fmt::Display) {
+    events::would_deny(error, policy, tighter);
+    metrics::would_deny(error);
+}
+
 /// The program is at fault; the sentence says what was forgotten.
 pub(crate) fn miswired(layer: Layer, error: &AuthError, forgotten: fmt::Arguments<'_>) {
     events::miswired(error, forgotten);

@@ -36,6 +36,30 @@ pub(super) fn denied(error: &AuthError, policy: &dyn fmt::Display) {
     }
 }
 
+pub(super) fn would_deny(error: &AuthError, policy: &dyn fmt::Display, report_only: &dyn fmt::Display) {
+    let reason = error.reason().id();
+    if error.kind() == AuthErrorKind::MissingToken {
+        event!(DEBUG, reason, %policy, %report_only, "policy would deny");
+    } else {
+        event!(INFO, reason, %policy, %report_only, "policy would deny");
+    }
+}
+
+pub(crate) fn reports_only(name: Option<&str>, policy: &dyn fmt::Display, report_only: &dyn fmt::Display) {
+    let name = name.unwrap_or("unnamed");
+    event!(WARN, name, %policy, %report_only, "policy reports only");
+}
+
+#[cfg(feature = "axum")]
+pub(crate) fn policies_reloaded(policies: usize, changed: usize) {
+    event!(INFO, policies, changed, "policies reloaded");
+}
+
+#[cfg(feature = "axum")]
+pub(crate) fn policies_kept(error: &dyn fmt::Display) {
+    event!(WARN, %error, "policies kept");
+}
+
 pub(super) fn miswired(error: &AuthError, forgotten: fmt::Arguments<'_>) {
     event!(ERROR, reason = error.reason().id(), %forgotten, "wired wrong");
 }

@@ -9,6 +9,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use std::time::Duration;
 
 const DECISIONS: &str = "tower_bearer_decisions_total";
+const REPORTS: &str = "tower_bearer_report_only_total";
 const REFRESHES: &str = "tower_bearer_key_refreshes_total";
 const AGE: &str = "tower_bearer_key_set_age_seconds";
 const KEYS: &str = "tower_bearer_key_set_keys";
@@ -23,6 +24,11 @@ const STATES: [&str; 5] = ["fixed", "never_loaded", "fresh", "stale", "expired"]
 /// Units and sentences, for a recorder that is there already.
 pub(crate) fn describe() {
     describe_counter!(DECISIONS, Unit::Count, "Decisions on requests, by layer, outcome and reason");
+    describe_counter!(
+        REPORTS,
+        Unit::Count,
+        "What policies that report only would have decided, by outcome and reason"
+    );
     describe_counter!(REFRESHES, Unit::Count, "Fetches of keys that ended, by issuer and result");
     describe_counter!(
         LOOKUPS,
@@ -82,6 +88,23 @@ pub(super) fn refused(layer: Layer, error: &AuthError) {
         "reason" => reason
     )
     .increment(1);
+}
+
+/// A policy that reports only would have let the request through as well.
+pub(crate) fn would_permit() {
+    counter!(
+        target: "tower_bearer",
+        "tower_bearer_report_only_total",
+        "outcome" => "allowed",
+        "reason" => "none"
+    )
+    .increment(1);
+}
+
+/// A policy that reports only would have refused a request that was let through.
+pub(super) fn would_deny(error: &AuthError) {
+    let reason = error.reason().id();
+    counter!(target: "tower_bearer", REPORTS, "outcome" => "refused", "reason" => reason).increment(1);
 }
 
 #[cfg(feature = "remote")]

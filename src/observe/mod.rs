@@ -12,6 +12,10 @@
 //! | `request refused` | INFO; DEBUG for a missing token | `kind`, `reason`; also for a refusal inside a handler |
 //! | `token looked like` | DEBUG | `iss`, `aud`, `typ`, `alg`, `kid`, escaped and cut |
 //! | `policy denied` | INFO; DEBUG without a token | `reason`, `policy` |
+//! | `policy would deny` | INFO; DEBUG without a token | `reason`, `policy`, `report_only` |
+//! | `policy reports only` | WARN | `name`, `policy`, `report_only` |
+//! | `policies reloaded` | INFO | `policies`, `changed` |
+//! | `policies kept` | WARN | `error` |
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
 //! | `keys refreshed` | DEBUG; INFO for the first, a rotation, a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
 //! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
@@ -36,6 +40,7 @@
 //! | metric | kind | labels |
 //! | --- | --- | --- |
 //! | `tower_bearer_decisions_total` | counter: one for each decision | `layer`, `outcome`, `reason` |
+//! | `tower_bearer_report_only_total` | counter: one for each request that a report-only policy was asked about | `outcome`, `reason` |
 //! | `tower_bearer_key_refreshes_total` | counter: one for each fetch of keys that ended | `issuer`, `result` |
 //! | `tower_bearer_key_set_age_seconds` | gauge, seconds: time since the keys were fetched | `issuer` |
 //! | `tower_bearer_key_set_keys` | gauge: keys in the set, those that were skipped left out | `issuer` |
@@ -56,6 +61,8 @@
 //!
 //! 1. A decision is counted where it is made, and a refusal once, however many layers it passes on its way out:
 //!    `authenticate` is the verifier, `authorize` a route's policy, `handler` whatever refuses within (an extractor, `?`).
+//!    What a policy that reports only would have decided is counted apart, for requests that were let through: `allowed`
+//!    or `refused`, with the reason that the refusal would have had.
 //! 2. A request that its caller gives up while it waits for keys is counted nowhere: nothing was decided.
 //! 3. The gauges are written whenever a fetch ends and whenever `Verifier::status()` is read: who reads the status
 //!    before it is scraped is exact, and fixed keys are seen in no other way. There is no age before the first fetch.
@@ -78,12 +85,14 @@ mod decisions;
 #[cfg(feature = "remote")]
 mod refreshes;
 
-pub(crate) use decisions::{denied, miswired, refused, refused_within};
-pub(crate) use events::plain_http;
+pub(crate) use decisions::{denied, miswired, refused, refused_within, would_deny};
 #[cfg(feature = "remote")]
 pub(crate) use events::{keys_recalled, resolver_failed, resolver_recovered, store_failed};
+pub(crate) use events::{plain_http, reports_only};
+#[cfg(feature = "axum")]
+pub(crate) use events::{policies_kept, policies_reloaded};
 pub(crate) use metrics::{
-    admitted, anonymous, describe, key_set, key_set_gone, looked_up, memory, permitted,
+    admitted, anonymous, describe, key_set, key_set_gone, looked_up, memory, permitted, would_permit,
 };
 #[cfg(feature = "remote")]
 pub(crate) use refreshes::{in_refresh, refresh_failed, refreshed};

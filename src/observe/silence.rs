@@ -10,6 +10,16 @@ pub(super) fn refused(_: &AuthError, _: impl FnOnce() -> Looks) {}
 
 pub(super) fn denied(_: &AuthError, _: &dyn fmt::Display) {}
 
+pub(super) fn would_deny(_: &AuthError, _: &dyn fmt::Display, _: &dyn fmt::Display) {}
+
+pub(crate) fn reports_only(_: Option<&str>, _: &dyn fmt::Display, _: &dyn fmt::Display) {}
+
+#[cfg(feature = "axum")]
+pub(crate) fn policies_reloaded(_: usize, _: usize) {}
+
+#[cfg(feature = "axum")]
+pub(crate) fn policies_kept(_: &dyn fmt::Display) {}
+
 pub(super) fn miswired(_: &AuthError, _: fmt::Arguments<'_>) {}
 
 pub(crate) fn plain_http(_: &str) {}

@@ -14,6 +14,10 @@ pub(crate) fn anonymous() {}
 
 pub(super) fn refused(_: Layer, _: &AuthError) {}
 
+pub(super) fn would_deny(_: &AuthError) {}
+
+pub(crate) fn would_permit() {}
+
 #[cfg(feature = "remote")]
 pub(super) fn refreshed(_: &str, _: &super::Refresh) {}
 

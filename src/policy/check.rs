@@ -66,15 +66,21 @@ impl Policy {
     /// # Errors
     ///
     /// One fault for each name that is not in `checks`, all of them at once.
-    pub fn bind(mut self, checks: &Checks) -> Result<Self, ConfigError> {
+    pub fn bind(self, checks: &Checks) -> Result<Self, ConfigError> {
+        let bound = self.bind_known(checks);
+        let unknown = bound.unbound();
+        ConfigError::check(unknown.iter().map(|name| unknown_check(name)).collect())?;
+        Ok(bound)
+    }
+
+    /// Leaves those as they are that are not in `checks`.
+    pub(super) fn bind_known(mut self, checks: &Checks) -> Self {
         self.node_mut().visit_mut(&mut |term| {
             if let Term::Check(check) = term {
                 check.bind(checks);
             }
         });
-        let unknown = self.unbound();
-        ConfigError::check(unknown.iter().map(|name| unknown_check(name)).collect())?;
-        Ok(self)
+        self
     }
 
     /// The names of the checks that have no function, in the policy's order, once each; they are unknown to everybody.

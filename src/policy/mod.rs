@@ -49,6 +49,10 @@
 //! # Ok::<(), tower_bearer::policy::PolicyError>(())
 //! ```
 //!
+#![cfg_attr(
+    feature = "axum",
+    doc = "[`Policies`] are many of them by name, out of a file, for the routes of a [`GuardedRouter`](crate::guard).\n"
+)]
 //! A policy decides on what the token says, so it knows nothing of the resource: whether the order is the caller's own
 //! is for the handler.
 
@@ -57,7 +61,12 @@ mod check;
 mod constructors;
 mod decide;
 mod error;
+mod in_force;
 mod login;
+#[cfg(feature = "axum")]
+mod named;
+#[cfg(feature = "axum")]
+mod sense;
 #[cfg(feature = "axum")]
 mod standing;
 mod term;
@@ -80,6 +89,11 @@ pub use constructors::{
 };
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;
+pub(crate) use in_force::InForce;
+#[cfg(feature = "axum")]
+pub use named::{LivePolicies, Policies};
+#[cfg(feature = "axum")]
+pub(crate) use named::{NamedPolicy, Reading};
 #[cfg(feature = "axum")]
 pub(crate) use standing::Standing;
 pub use truth::Truth;

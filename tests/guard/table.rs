@@ -75,10 +75,10 @@ fn the_table_as_json_holds_policies_that_read_back() {
         .route("/health", guarded::get(public("probes ask it"), nothing));
     let table = routes.table();
     let expected = json!([
-        {"access": "public", "method": "GET", "path": "/health",
-            "policy": "public(\"probes ask it\")", "reason": "probes ask it"},
-        {"access": "guarded", "method": "GET", "path": "/orders",
-            "policy": "scope(a) & !role(guest)", "reason": null},
+        {"access": "public", "method": "GET", "name": null, "path": "/health",
+            "policy": "public(\"probes ask it\")", "reason": "probes ask it", "report_only": null},
+        {"access": "guarded", "method": "GET", "name": null, "path": "/orders",
+            "policy": "scope(a) & !role(guest)", "reason": null, "report_only": null},
     ]);
     assert_eq!(table.to_json(), expected);
     assert_eq!(serde_json::to_value(&table).unwrap(), expected);
