@@ -64,7 +64,14 @@ impl Builder<'_> {
 
     /// Where serde_json is built to keep numbers as they were written, it gives them as a map of one member.
     fn is_number(&self, at: usize) -> bool {
-        *NUMBERS_ARE_MAPS && self.built.nodes.len() == at + 2 && self.built.unescaped.ends_with(NUMBER)
+        let start = (self.text.len() + self.built.unescaped.len()).checked_sub(NUMBER.len());
+        // The name itself, and not a string before it that ends so.
+        let is_last =
+            |name: &Node| matches!(name, Node::Text(name) if Some(usize::from(name.start)) == start);
+        *NUMBERS_ARE_MAPS
+            && self.built.nodes.len() == at + 2
+            && self.built.nodes.last().is_some_and(is_last)
+            && self.built.unescaped.ends_with(NUMBER)
     }
 }
 
@@ -149,7 +156,8 @@ fn number_of(written: &str) -> Option<Number> {
     if let Some(whole) = number.as_u64() {
         return Some(Number::Whole(whole));
     }
-    if let Some(below) = number.as_i64() {
+    // `-0` is a fraction to serde_json.
+    if let Some(below) = number.as_i64().filter(|below| *below < 0) {
         return Some(Number::Below(below));
     }
     number.as_f64().filter(|number| number.is_finite()).map(Number::Fraction)

@@ -2,7 +2,9 @@
 #![cfg(all(feature = "axum", feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod extensions;
 mod keys;
+mod memory;
 mod places;
 mod rules;
 mod tenants;

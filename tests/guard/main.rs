@@ -5,6 +5,7 @@
 
 mod access;
 mod check;
+mod exotic;
 mod fallbacks;
 mod layers;
 mod likeness;

@@ -114,6 +114,53 @@ fn the_text_stays_as_it_came() {
     assert_eq!((document.text_of("a"), document.text_of("b")), (Some("x\ny"), Some("é")));
 }
 
+// Fails only where serde_json keeps numbers as written (`--features serde_json/arbitrary_precision`, as the gate runs it).
+#[test]
+fn a_name_that_somebody_gave_himself_changes_no_member_behind_it() {
+    let name = "\"$serde_json::private::Number";
+    let value = json!({"a_name": name, "b": {"x": "5"}, "c": "\n tail"});
+    let document = read(&value.to_string()).unwrap();
+    assert_eq!(document.text_of("a_name"), Some(name), "a text keeps what it says");
+    assert_eq!(document.to_map()["b"], json!({"x": "5"}), "an object stays one");
+    let value = json!({"a_name": name, "realm_access": {"roles": ["clerk"]}});
+    assert!(read(&value.to_string()).is_ok(), "nobody is locked out by his name");
+}
+
+#[test]
+fn minus_zero_is_the_same_number_however_serde_json_is_built() {
+    let document = read(r#"{"exp":-0}"#).unwrap();
+    assert_eq!(document.get("exp").and_then(Item::as_i64), None, "a float, as serde_json has it by default");
+}
+
+/// 41 objects of 48 members, pairwise; 40 of 49, by their hashes: about the same bytes.
+#[test]
+fn objects_just_below_the_bound_cost_no_more_than_those_above_it() {
+    let object = |members: u8| {
+        let names = (0..members).map(|n| format!(r#""{}":0"#, char::from(b'0' + n)).replace('\\', "~"));
+        format!("{{{}}}", names.collect::<Vec<_>>().join(","))
+    };
+    let payload = |count: usize, members| format!(r#"{{"a":[{}]}}"#, vec![object(members); count].join(","));
+    let least = |text: &str| {
+        let once = |_| {
+            let (bytes, begun) = (text.as_bytes().to_vec(), std::time::Instant::now());
+            assert!(!Document::read(bytes).unwrap().repeats_nested());
+            begun.elapsed()
+        };
+        (0..30).map(once).min().unwrap()
+    };
+    let (below, above) = (least(&payload(41, 48)), least(&payload(40, 49)));
+    assert!(below < above * 3 / 2, "{below:?} for what costs {above:?} with one member more");
+}
+
+#[test]
+fn the_weight_counts_what_each_object_takes_in_a_map() {
+    let count = 1490;
+    let document = read(&format!(r#"{{"a":[{}0]}}"#, r#"{"a":0},"#.repeat(count))).unwrap();
+    // An object of one member is a node of a B-tree all the same, with room for eleven.
+    let least = count * 11 * (size_of::<String>() + size_of::<Value>());
+    assert!(document.weight() >= least as u64, "{} for {least} bytes at least", document.weight());
+}
+
 #[derive(Debug, PartialEq, Deserialize)]
 enum Shape {
     Unit,
