@@ -77,7 +77,7 @@ async fn each_route_of_the_api_answers_its_caller() {
         ("a writer without the role", "GET", "/api/admin", Some(&writer), 403),
         ("a role without the scope", "POST", "/api/orders", Some(&admin), 403),
         ("a bad token, where one is optional", "GET", "/api/optional", Some(&expired), 401),
-        ("a method that is not there, by nobody", "DELETE", "/api/orders", None, 401),
+        ("a method that is not there, by nobody", "DELETE", "/api/orders", None, 405),
         ("a method that is not there", "DELETE", "/api/orders", Some(&admin), 405),
         ("a path that is not there", "GET", "/nowhere", None, 404),
     ] {

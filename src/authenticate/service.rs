@@ -78,7 +78,8 @@ where
 
 /// Puts the verified caller where handlers and policies look, in the place of whoever else may stand there.
 pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
-    extensions.insert(claims.principal().clone());
+    extensions.remove::<Anonymous>();
+    extensions.insert(claims.principal().clone().admitted());
     extensions.insert(claims);
 }
 

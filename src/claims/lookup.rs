@@ -68,7 +68,7 @@ impl Principal {
     }
 }
 
-/// Who the layer says is calling. Only a verifier can make a principal, so that one which stands here is its word.
+/// Who the layer says is calling: that nobody does, first of all, whoever else was put there behind it.
 #[derive(Clone, Copy)]
 enum Found<'a> {
     Admitted(&'a Principal),
@@ -77,10 +77,11 @@ enum Found<'a> {
 
 impl<'a> Found<'a> {
     fn of(extensions: &'a Extensions) -> Option<Self> {
-        match extensions.get::<Principal>() {
-            Some(principal) => Some(Self::Admitted(principal)),
-            None => extensions.get().map(|Anonymous(verifies)| Self::Anonymous(*verifies)),
+        if let Some(Anonymous(verifies)) = extensions.get() {
+            return Some(Self::Anonymous(*verifies));
         }
+        // One that a program took from a verifier and put here by hand is not the layer's word.
+        extensions.get().filter(|principal: &&Principal| principal.is_admitted()).map(Self::Admitted)
     }
 
     fn verifies(self) -> Option<Verifies> {

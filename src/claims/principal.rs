@@ -17,6 +17,8 @@ pub struct Principal {
     claims: ClaimMap,
     /// Which claims stand beside it; `None` until there are some.
     verifies: Option<Verifies>,
+    /// Whether `AuthenticateLayer` let a request of this caller's through.
+    admitted: bool,
 }
 
 /// What the rules have found good and is not as it stands in the claims.
@@ -30,12 +32,21 @@ pub(crate) struct Registered {
 
 impl Principal {
     pub(crate) fn new(registered: Registered, authorities: Authorities, claims: Document) -> Self {
-        Self { claims: ClaimMap::new(registered, authorities, claims), verifies: None }
+        Self { claims: ClaimMap::new(registered, authorities, claims), verifies: None, admitted: false }
     }
 
     /// The caller of `Claims<T>`.
     pub(super) fn beside<T: 'static>(self) -> Self {
         Self { verifies: Some(Verifies::into::<T>()), ..self }
+    }
+
+    /// The caller of a request that the layer lets through.
+    pub(crate) fn admitted(self) -> Self {
+        Self { admitted: true, ..self }
+    }
+
+    pub(super) fn is_admitted(&self) -> bool {
+        self.admitted
     }
 
     pub(super) fn verifies(&self) -> Option<Verifies> {

@@ -2,7 +2,7 @@ use super::{
     ObjectError,
     build::{self, Built},
     is_shallow,
-    names::{FEW, Names},
+    names::{FEW_NESTED, Names},
 };
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -126,13 +126,16 @@ impl Document {
     pub(crate) fn weight(&self) -> u64 {
         let numbers = self.numbers.capacity() * size_of::<Number>();
         let bytes = self.text.capacity() + self.nodes.capacity() * size_of::<Node>() + numbers;
-        let as_map = self.text.len() + self.nodes.len() * VALUE_BYTES;
+        let objects = self.nodes.iter().skip(1).filter(|node| matches!(node, Node::Object(_))).count();
+        let as_map = self.text.len() + self.nodes.len() * VALUE_BYTES + objects * OBJECT_BYTES;
         (bytes + as_map) as u64
     }
 }
 
 /// What one value, name or string takes in a map of values, with its share of nodes and the allocator's books.
 const VALUE_BYTES: usize = 64;
+/// What an object inside takes at least, be it of one member.
+const OBJECT_BYTES: usize = 640;
 
 /// One value of a document, or a member's name.
 #[derive(Clone, Copy)]
@@ -303,16 +306,16 @@ impl Members<'_> {
     /// Whether a name is there twice.
     pub(super) fn repeat(self) -> bool {
         let mut all = HashSet::new();
-        let is_large = self.is_large();
+        let is_large = self.is_large(FEW_NESTED);
         self.clone().enumerate().any(|(index, (item, _))| match is_large {
             true => !all.insert(item.text()),
             false => self.clone().take(index).any(|(had, _)| had.is(item.text())),
         })
     }
 
-    pub(super) fn is_large(&self) -> bool {
+    pub(super) fn is_large(&self, few: usize) -> bool {
         // A member takes two nodes at least.
-        self.end - self.next > 2 * FEW && self.clone().nth(FEW).is_some()
+        self.end - self.next > 2 * few && self.clone().nth(few).is_some()
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Names {
 const PLACES: usize = 64;
 /// More members than that are held against each other by their hashes.
 pub(super) const FEW: usize = 48;
+/// The same for an object inside: of those there can be many, and nobody asks them for names.
+pub(super) const FEW_NESTED: usize = 12;
 
 impl Default for Names {
     fn default() -> Self {
@@ -22,7 +24,7 @@ impl Names {
     /// `None` where a name is there twice.
     pub(super) fn of(members: Members<'_>) -> Option<Self> {
         let mut names = Self::default();
-        let is_large = members.is_large();
+        let is_large = members.is_large(FEW);
         for (index, (item, _)) in members.clone().enumerate() {
             let name = item.text();
             let is_free = names.take(name, item.at());

@@ -89,7 +89,8 @@ impl TestCaller {
     {
         let claims = self.claims::<T>();
         let extensions = request.extensions_mut();
-        extensions.insert(claims.principal().clone());
+        extensions.remove::<Anonymous>();
+        extensions.insert(claims.principal().clone().admitted());
         extensions.insert(claims);
         request
     }

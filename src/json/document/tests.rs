@@ -1,4 +1,7 @@
-use super::{super::names::place, *};
+use super::{
+    super::names::{FEW, place},
+    *,
+};
 use proptest::prelude::*;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
