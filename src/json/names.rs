@@ -11,7 +11,8 @@ pub(super) struct Names {
 const PLACES: usize = 64;
 /// More members than that are held against each other by their hashes.
 pub(super) const FEW: usize = 48;
-/// The same for an object inside: of those there can be many, and nobody asks them for names.
+/// The same for an object inside: of those there can be many before any signature was checked. In pairs, 12 KiB of objects with
+/// 48 members each took three times as long.
 pub(super) const FEW_NESTED: usize = 12;
 
 impl Default for Names {

@@ -201,7 +201,6 @@ async fn however_it_is_put_together_no_guarded_handler_runs_for_a_stranger() {
                 }
             }
         }
-        println!("{name}: closed ran {ran} times with the right token");
         assert!(ran > 0, "{name}: asked at least once");
     }
 }

@@ -135,26 +135,6 @@ fn minus_zero_is_the_same_number_however_serde_json_is_built() {
     assert_eq!(document.get("exp").and_then(Item::as_i64), None, "a float, as serde_json has it by default");
 }
 
-/// 41 objects of 48 members, pairwise; 40 of 49, by their hashes: about the same bytes.
-#[test]
-fn objects_just_below_the_bound_cost_no_more_than_those_above_it() {
-    let object = |members: u8| {
-        let names = (0..members).map(|n| format!(r#""{}":0"#, char::from(b'0' + n)).replace('\\', "~"));
-        format!("{{{}}}", names.collect::<Vec<_>>().join(","))
-    };
-    let payload = |count: usize, members| format!(r#"{{"a":[{}]}}"#, vec![object(members); count].join(","));
-    let least = |text: &str| {
-        let once = |_| {
-            let (bytes, begun) = (text.as_bytes().to_vec(), std::time::Instant::now());
-            assert!(!Document::read(bytes).unwrap().repeats_nested());
-            begun.elapsed()
-        };
-        (0..30).map(once).min().unwrap()
-    };
-    let (below, above) = (least(&payload(41, 48)), least(&payload(40, 49)));
-    assert!(below < above * 3 / 2, "{below:?} for what costs {above:?} with one member more");
-}
-
 #[test]
 fn the_weight_counts_what_each_object_takes_in_a_map() {
     let count = 1490;
