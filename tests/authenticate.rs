@@ -99,7 +99,10 @@ impl Service<Request<Upload>> for Witness {
         let subject = |subject: Option<&str>| subject.unwrap_or("nobody").to_owned();
         let seen = Seen {
             claims: extensions.get::<Claims>().map(|claims| subject(claims.subject())),
-            principal: extensions.get::<Principal>().map(|principal| subject(principal.subject())),
+            principal: Principal::from_extensions(extensions)
+                .ok()
+                .flatten()
+                .map(|principal| subject(principal.subject())),
             headers: request.headers().clone(),
         };
         let mut response = page("seen");

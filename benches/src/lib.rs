@@ -6,6 +6,7 @@
 pub mod counts;
 pub mod figures;
 pub mod growth;
+pub mod hand_over;
 pub mod harness;
 pub mod http;
 pub mod keys;

@@ -1,7 +1,7 @@
 //! Whole requests through an axum router in process.
 
 use crate::{
-    Make,
+    Make, hand_over,
     harness::{Case, Floor, Table},
     http::{Caller, Nothing},
     ours,
@@ -104,8 +104,13 @@ fn remembered(mint: &Mint, pool: &[String]) -> Vec<Case> {
         calling(StatusCode::OK, "remembered", alg, tokens, caller)
     };
     let outside = guarded_from_outside(remembering(mint));
+    let handed = |tokens: usize| {
+        let (tokens, verifier) = (&pool[..tokens], forgetful(mint));
+        answering(StatusCode::OK, "handed_over", alg, tokens, hand_over::app(&verifier, tokens))
+    };
     let mut cases: Vec<Case> = [1, 1_000, 10_000].map(knows).into();
     cases.push(answering(StatusCode::OK, "remembered_from_outside", alg, &pool[..1], outside));
+    cases.extend([1, 1_000].map(handed));
     cases
 }
 

@@ -1,9 +1,10 @@
 //! Who are you? The layer that turns a Bearer token into [`Claims`](crate::Claims), or into a refusal.
 //!
-//! 1. Whatever claims stood in the request's extensions are removed: only this layer says who is calling.
+//! 1. Its word on who is calling takes the place of any that was there; nobody else can put one into a request.
 //! 2. Without a token: 401, or, with [`optional`](AuthenticateLayer::optional), on to the inner service.
 //! 3. A token that is refused never reaches the inner service, optional or not.
-//! 4. A good one puts `Claims<T>` and `Principal` into the extensions.
+//! 4. A good one puts `Claims<T>` into the extensions, and its `Principal`, for extractors, policies and
+//!    [`Principal::from_extensions`](crate::claims::Principal::from_extensions).
 //! 5. Refusals from within (policies, extractors, `?` in a handler) are drawn on the way out.
 //!
 //! The inner service's error type is not changed, and its readiness is the layer's.

@@ -1,7 +1,7 @@
 use super::{ResponseFuture, layer::Shared};
 use crate::{
     challenge::{EmptyBody, Render},
-    claims::{Anonymous, ClaimMap, Claims, Principal, Verifies},
+    claims::{ClaimMap, Claims, Verdict, Verifies},
     error::{AuthError, Reason},
     observe,
     verify::{Begun, Verification},
@@ -78,16 +78,14 @@ where
 
 /// Puts the verified caller where handlers and policies look, in the place of whoever else may stand there.
 pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
-    extensions.remove::<Anonymous>();
-    extensions.insert(claims.principal().clone().admitted());
+    extensions.insert(Verdict::Admitted(claims.principal().clone(), Verifies::into::<T>()));
     extensions.insert(claims);
 }
 
 /// Says that nobody is calling, and takes out whoever somebody else put there.
 fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions) {
     extensions.remove::<Claims<T>>();
-    extensions.remove::<Principal>();
-    extensions.insert(Anonymous(Verifies::into::<T>()));
+    extensions.insert(Verdict::Anonymous(Verifies::into::<T>()));
 }
 
 impl<S: Clone, T, R> Authenticate<S, T, R> {

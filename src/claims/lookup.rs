@@ -1,6 +1,6 @@
 //! Reading what `AuthenticateLayer` left in a request, so that nobody takes "no layer" for "no token".
 
-use super::{Anonymous, Claims, Principal, Verifies};
+use super::{Claims, Principal, Verdict};
 use crate::{
     error::{AuthError, Reason},
     observe::{self, Layer},
@@ -19,9 +19,9 @@ impl<T: Send + Sync + 'static> Claims<T> {
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
         let asked = type_name::<Self>();
         let forgotten = format_args!("AuthenticateLayer around the handler that asks for {asked}");
-        let caller = Found::of(extensions).ok_or_else(|| missing(Layer::Handler, forgotten))?;
-        if !caller.verifies().is_some_and(Verifies::is::<T>) {
-            let (asked, verified) = (type_name::<T>(), caller.verifies().map_or("nothing", Verifies::name));
+        let verdict = extensions.get::<Verdict>().ok_or_else(|| missing(Layer::Handler, forgotten))?;
+        if !verdict.verifies().is::<T>() {
+            let (asked, verified) = (type_name::<T>(), verdict.verifies().name());
             return Err(miswired(
                 Layer::Handler,
                 Reason::ClaimsTypeDiffers,
@@ -31,11 +31,11 @@ impl<T: Send + Sync + 'static> Claims<T> {
                 ),
             ));
         }
-        match (caller, extensions.get::<Self>()) {
-            (Found::Anonymous(_), _) => Ok(None),
-            (Found::Admitted(_), Some(claims)) => Ok(Some(claims.clone())),
+        match (verdict, extensions.get::<Self>()) {
+            (Verdict::Anonymous(_), _) => Ok(None),
+            (Verdict::Admitted(..), Some(claims)) => Ok(Some(claims.clone())),
             // That is no anonymous request.
-            (Found::Admitted(_), None) => {
+            (Verdict::Admitted(..), None) => {
                 let forgotten = format_args!("the claims: a layer between removed them from the request");
                 Err(missing(Layer::Handler, forgotten))
             }
@@ -60,39 +60,15 @@ impl Principal {
         asking: Layer,
         forgotten: fmt::Arguments<'_>,
     ) -> Result<Option<&'a Self>, AuthError> {
-        match Found::of(extensions) {
-            Some(Found::Admitted(principal)) => Ok(Some(principal)),
-            Some(Found::Anonymous(_)) => Ok(None),
+        match extensions.get() {
+            Some(Verdict::Admitted(principal, _)) => Ok(Some(principal)),
+            Some(Verdict::Anonymous(_)) => Ok(None),
             None => Err(missing(asking, forgotten)),
         }
     }
 }
 
-/// Who the layer says is calling: that nobody does, first of all, whoever else was put there behind it.
-#[derive(Clone, Copy)]
-enum Found<'a> {
-    Admitted(&'a Principal),
-    Anonymous(Verifies),
-}
-
-impl<'a> Found<'a> {
-    fn of(extensions: &'a Extensions) -> Option<Self> {
-        if let Some(Anonymous(verifies)) = extensions.get() {
-            return Some(Self::Anonymous(*verifies));
-        }
-        // One that a program took from a verifier and put here by hand is not the layer's word.
-        extensions.get().filter(|principal: &&Principal| principal.is_admitted()).map(Self::Admitted)
-    }
-
-    fn verifies(self) -> Option<Verifies> {
-        match self {
-            Self::Admitted(principal) => principal.verifies(),
-            Self::Anonymous(verifies) => Some(verifies),
-        }
-    }
-}
-
-/// Neither is there: no layer was, or somebody took out what it had left.
+/// No layer was, or somebody took out what it had left.
 fn missing(asking: Layer, forgotten: fmt::Arguments<'_>) -> AuthError {
     miswired(asking, Reason::LayerMissing, forgotten)
 }

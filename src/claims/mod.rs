@@ -18,6 +18,6 @@ pub use principal::Principal;
 pub use typed::Claims;
 
 pub(crate) use authorities::{Authorities, Authority, AuthorityMapping};
-pub(crate) use mark::{Anonymous, Verifies};
+pub(crate) use mark::{Verdict, Verifies};
 pub(crate) use principal::{Registered, client};
 pub(crate) use watch::{Watch, numeric_date};

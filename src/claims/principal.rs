@@ -1,6 +1,4 @@
-use super::{
-    Authorities, Authority, ClaimMap, ClaimPath, Verifies, Watch, authorities::is_cut_off, numeric_date,
-};
+use super::{Authorities, Authority, ClaimMap, ClaimPath, Watch, authorities::is_cut_off, numeric_date};
 use crate::json::{Document, Item, Span};
 use serde_json::Value;
 use std::{
@@ -15,10 +13,6 @@ use std::{
 #[derive(Clone)]
 pub struct Principal {
     claims: ClaimMap,
-    /// Which claims stand beside it; `None` until there are some.
-    verifies: Option<Verifies>,
-    /// Whether `AuthenticateLayer` let a request of this caller's through.
-    admitted: bool,
 }
 
 /// What the rules have found good and is not as it stands in the claims.
@@ -32,25 +26,7 @@ pub(crate) struct Registered {
 
 impl Principal {
     pub(crate) fn new(registered: Registered, authorities: Authorities, claims: Document) -> Self {
-        Self { claims: ClaimMap::new(registered, authorities, claims), verifies: None, admitted: false }
-    }
-
-    /// The caller of `Claims<T>`.
-    pub(super) fn beside<T: 'static>(self) -> Self {
-        Self { verifies: Some(Verifies::into::<T>()), ..self }
-    }
-
-    /// The caller of a request that the layer lets through.
-    pub(crate) fn admitted(self) -> Self {
-        Self { admitted: true, ..self }
-    }
-
-    pub(super) fn is_admitted(&self) -> bool {
-        self.admitted
-    }
-
-    pub(super) fn verifies(&self) -> Option<Verifies> {
-        self.verifies
+        Self { claims: ClaimMap::new(registered, authorities, claims) }
     }
 
     /// `sub` (RFC 7519 section 4.1.2); unique within the issuer only.

@@ -25,7 +25,7 @@ impl<T> Claims<T> {
     where
         T: 'static,
     {
-        Self { inner: Arc::new(Inner { principal: principal.beside::<T>(), custom }) }
+        Self { inner: Arc::new(Inner { principal, custom }) }
     }
 
     /// The verified caller without `T`: all registered claims and authorities.

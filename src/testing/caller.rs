@@ -1,6 +1,6 @@
 use super::{AUDIENCE, rights};
 use crate::{
-    claims::{Anonymous, AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verifies},
+    claims::{AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verdict, Verifies},
     json::Document,
 };
 use http::Request;
@@ -28,8 +28,7 @@ pub fn caller(subject: &str) -> TestCaller {
 
 /// A request without a token behind an optional layer that verifies `T`.
 pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
-    request.extensions_mut().remove::<Principal>();
-    request.extensions_mut().insert(Anonymous(Verifies::into::<T>()));
+    request.extensions_mut().insert(Verdict::Anonymous(Verifies::into::<T>()));
     request
 }
 
@@ -89,8 +88,7 @@ impl TestCaller {
     {
         let claims = self.claims::<T>();
         let extensions = request.extensions_mut();
-        extensions.remove::<Anonymous>();
-        extensions.insert(claims.principal().clone().admitted());
+        extensions.insert(Verdict::Admitted(claims.principal().clone(), Verifies::into::<T>()));
         extensions.insert(claims);
         request
     }

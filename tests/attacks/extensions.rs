@@ -43,7 +43,7 @@ fn inserting(
     }
 }
 
-/// Held before bfad820's successors: the layer's mark said "anonymous", and a principal beside it counted for nothing.
+/// The layer's word counts, and a principal beside it for nothing.
 #[tokio::test]
 async fn whom_the_layer_called_anonymous_is_nobody_whoever_is_put_in_afterwards() {
     let issuer = TestIssuer::new();
@@ -53,7 +53,7 @@ async fn whom_the_layer_called_anonymous_is_nobody_whoever_is_put_in_afterwards(
     assert_eq!(status(app, None).await, 401);
 }
 
-/// The same: no mark, no layer.
+/// No word of a layer is there, so no layer was.
 #[tokio::test]
 async fn a_principal_without_a_layer_is_a_mistake_in_the_wiring() {
     let issuer = TestIssuer::new();
@@ -62,7 +62,7 @@ async fn a_principal_without_a_layer_is_a_mistake_in_the_wiring() {
 }
 
 async fn remove(mut request: Request, next: Next) -> Response {
-    request.extensions_mut().remove::<Principal>();
+    request.extensions_mut().clear();
     next.run(request).await
 }
 
