@@ -140,7 +140,8 @@ fn the_weight_counts_what_each_object_takes_in_a_map() {
     let count = 1490;
     let document = read(&format!(r#"{{"a":[{}0]}}"#, r#"{"a":0},"#.repeat(count))).unwrap();
     // An object of one member is a node of a B-tree all the same, with room for eleven.
-    let least = count * 11 * (size_of::<String>() + size_of::<Value>());
+    // By its numbers where serde_json is as it comes: it may as well be built with another map and larger values.
+    let least = count * 11 * (24 + 32);
     assert!(document.weight() >= least as u64, "{} for {least} bytes at least", document.weight());
 }
 
