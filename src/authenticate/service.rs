@@ -1,7 +1,8 @@
 use super::{ResponseFuture, layer::Shared};
 use crate::{
+    audit::{DecisionRecord, Observers, Stage},
     challenge::{EmptyBody, Render},
-    claims::{Anonymous, ClaimMap, Claims, Principal, Verifies},
+    claims::{Anonymous, ClaimMap, Claims, Principal},
     error::{AuthError, Reason},
     observe,
     verify::{Begun, Verification},
@@ -77,16 +78,36 @@ where
 }
 
 /// Puts the verified caller where handlers and policies look, in the place of whoever else may stand there.
-pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
-    extensions.insert(claims.principal().clone());
+pub(super) fn admit<T: Send + Sync + 'static>(
+    extensions: &mut Extensions,
+    claims: Claims<T>,
+    observers: &Observers,
+) {
+    let observed = observe_request(extensions, observers, || DecisionRecord::admitted(claims.principal()));
+    extensions.insert(claims.principal().clone().in_request(observed));
     extensions.insert(claims);
 }
 
 /// Says that nobody is calling, and takes out whoever somebody else put there.
-fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions) {
+fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions, observers: &Observers) {
+    let observed = observe_request(extensions, observers, DecisionRecord::anonymous);
     extensions.remove::<Claims<T>>();
     extensions.remove::<Principal>();
-    extensions.insert(Anonymous(Verifies::into::<T>()));
+    extensions.insert(Anonymous::here::<T>(observed));
+}
+
+/// Tells whoever listens that the request goes on, and lets the policies behind know of them. Whether anybody does.
+fn observe_request<'a>(
+    extensions: &mut Extensions,
+    observers: &Observers,
+    record: impl FnOnce() -> DecisionRecord<'a>,
+) -> bool {
+    if observers.is_empty() {
+        return false;
+    }
+    observers.tell(|| record().on(extensions));
+    extensions.insert(observers.clone());
+    true
 }
 
 impl<S: Clone, T, R> Authenticate<S, T, R> {
@@ -121,15 +142,17 @@ where
         let shared = Arc::clone(&self.shared);
         match course {
             Course::Refuse(error) => {
+                let record = || DecisionRecord::refused(Stage::Authenticate, &error);
+                shared.observers.tell(|| record().on(request.extensions()));
                 self.give_back_readiness();
                 ResponseFuture::refused(error, shared)
             }
             Course::Admit(claims) => {
-                admit(request.extensions_mut(), claims);
+                admit(request.extensions_mut(), claims, &shared.observers);
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Anonymous => {
-                pass_anonymous::<T>(request.extensions_mut());
+                pass_anonymous::<T>(request.extensions_mut(), &shared.observers);
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Wait(verification) => {

@@ -1,5 +1,6 @@
 use super::ResponseFuture;
 use crate::{
+    audit::{DecisionRecord, Observers},
     claims::Principal,
     error::AuthError,
     observe,
@@ -44,14 +45,19 @@ impl<S> Authorize<S> {
 fn decide(policy: &Policy, extensions: &Extensions) -> Result<(), AuthError> {
     let forgotten =
         format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
-    let principal = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
-    match policy.decide(principal) {
+    let (principal, observed) = Principal::look_observed(extensions, observe::Layer::Authorize, forgotten)?;
+    let decided = match policy.decide(principal) {
         Decision::Allow => {
             observe::permitted();
             Ok(())
         }
         Decision::Deny(denial) => Err(observe::denied(AuthError::from(denial), policy)),
+    };
+    if observed && let Some(observers) = extensions.get::<Observers>() {
+        observers
+            .tell(|| DecisionRecord::by_policy(policy, principal, decided.as_ref().err()).on(extensions));
     }
+    decided
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Authorize<S>

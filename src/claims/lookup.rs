@@ -1,6 +1,6 @@
 //! Reading what `AuthenticateLayer` left in a request, so that nobody takes "no layer" for "no token".
 
-use super::{Anonymous, Claims, Principal, Verifies};
+use super::{Anonymous, Claims, Principal, mark::Verifies};
 use crate::{
     error::{AuthError, Reason},
     observe::{self, Layer},
@@ -60,9 +60,18 @@ impl Principal {
         asking: Layer,
         forgotten: fmt::Arguments<'_>,
     ) -> Result<Option<&'a Self>, AuthError> {
+        Self::look_observed(extensions, asking, forgotten).map(|(principal, _)| principal)
+    }
+
+    /// The same, and whether somebody wants to hear what is decided on the request.
+    pub(crate) fn look_observed<'a>(
+        extensions: &'a Extensions,
+        asking: Layer,
+        forgotten: fmt::Arguments<'_>,
+    ) -> Result<(Option<&'a Self>, bool), AuthError> {
         match Found::of(extensions) {
-            Some(Found::Admitted(principal)) => Ok(Some(principal)),
-            Some(Found::Anonymous(_)) => Ok(None),
+            Some(Found::Admitted(principal)) => Ok((Some(principal), principal.is_observed())),
+            Some(Found::Anonymous(mark)) => Ok((None, mark.observed)),
             None => Err(missing(asking, forgotten)),
         }
     }
@@ -72,21 +81,21 @@ impl Principal {
 #[derive(Clone, Copy)]
 enum Found<'a> {
     Admitted(&'a Principal),
-    Anonymous(Verifies),
+    Anonymous(Anonymous),
 }
 
 impl<'a> Found<'a> {
     fn of(extensions: &'a Extensions) -> Option<Self> {
         match extensions.get::<Principal>() {
             Some(principal) => Some(Self::Admitted(principal)),
-            None => extensions.get().map(|Anonymous(verifies)| Self::Anonymous(*verifies)),
+            None => extensions.get().map(|mark| Self::Anonymous(*mark)),
         }
     }
 
     fn verifies(self) -> Option<Verifies> {
         match self {
             Self::Admitted(principal) => principal.verifies(),
-            Self::Anonymous(verifies) => Some(verifies),
+            Self::Anonymous(mark) => Some(mark.verifies),
         }
     }
 }

@@ -11,7 +11,17 @@ pub(crate) struct Verifies {
 /// What an optional `AuthenticateLayer` leaves in the extensions of a request without a token, so that whoever reads them
 /// later can tell "no token" from "no layer". With a token, the principal stands there and says the same.
 #[derive(Clone, Copy)]
-pub(crate) struct Anonymous(pub(crate) Verifies);
+pub(crate) struct Anonymous {
+    pub(super) verifies: Verifies,
+    pub(super) observed: bool,
+}
+
+impl Anonymous {
+    /// `observed`: whether somebody wants to hear what is decided on this request.
+    pub(crate) fn here<T: 'static>(observed: bool) -> Self {
+        Self { verifies: Verifies::into::<T>(), observed }
+    }
+}
 
 impl Verifies {
     pub(crate) fn into<T: 'static>() -> Self {

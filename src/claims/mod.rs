@@ -16,6 +16,6 @@ pub use path::{ClaimPath, ClaimPathError};
 pub use principal::Principal;
 pub use typed::Claims;
 
-pub(crate) use authorities::{Authorities, Authority, AuthorityMapping};
-pub(crate) use mark::{Anonymous, Verifies};
+pub(crate) use authorities::{Authorities, Authority, AuthorityMapping, Gap};
+pub(crate) use mark::Anonymous;
 pub(crate) use principal::{Registered, client};

@@ -1,4 +1,4 @@
-use super::{Authorities, Authority, ClaimMap, ClaimPath, Verifies, authorities::is_cut_off};
+use super::{Authorities, Authority, ClaimMap, ClaimPath, Gap, authorities::is_cut_off, mark::Verifies};
 use crate::json::{Document, Item};
 use serde_json::Value;
 use std::{
@@ -15,6 +15,7 @@ pub struct Principal {
     inner: Arc<Inner>,
     /// Which claims stand beside it; `None` until there are some.
     verifies: Option<Verifies>,
+    observed: bool,
 }
 
 struct Inner {
@@ -33,7 +34,7 @@ pub(crate) struct Registered {
 
 impl Principal {
     pub(crate) fn new(registered: Registered, authorities: Authorities, claims: ClaimMap) -> Self {
-        Self { inner: Arc::new(Inner { registered, authorities, claims }), verifies: None }
+        Self { inner: Arc::new(Inner { registered, authorities, claims }), verifies: None, observed: false }
     }
 
     /// The caller of `Claims<T>`.
@@ -43,6 +44,16 @@ impl Principal {
 
     pub(super) fn verifies(&self) -> Option<Verifies> {
         self.verifies
+    }
+
+    /// The caller of a request; `observed` tells whether somebody wants to hear what is decided on it. That is here, and
+    /// not looked for in the request, so that nobody pays for it who is not observed.
+    pub(crate) fn in_request(self, observed: bool) -> Self {
+        Self { observed, ..self }
+    }
+
+    pub(super) fn is_observed(&self) -> bool {
+        self.observed
     }
 
     /// `sub` (RFC 7519 section 4.1.2); unique within the issuer only.
@@ -148,6 +159,21 @@ impl Principal {
         self.inner.authorities.listed(authority, self.document())
     }
 
+    /// Why the token says nothing of one kind of right; `None` where it does.
+    pub(crate) fn gap(&self, authority: Authority) -> Option<Gap> {
+        self.inner.authorities.gap(authority)
+    }
+
+    /// The claims that one kind of right is read from, by the issuer's mapping.
+    pub(crate) fn places(&self, authority: Authority) -> impl Iterator<Item = &ClaimPath> {
+        self.inner.authorities.places(authority)
+    }
+
+    /// The claim that names the client, read or not.
+    pub(crate) fn client_claim(&self) -> Option<&'static str> {
+        CLIENT.into_iter().find(|name| self.document().contains(name))
+    }
+
     /// Whether the issuer announced that it left this claim out.
     pub(crate) fn is_cut_off(&self, claim: &str) -> bool {
         is_cut_off(self.document(), claim)
@@ -168,9 +194,12 @@ impl Principal {
     }
 }
 
+/// The names that issuers write the client under.
+const CLIENT: [&str; 4] = ["client_id", "azp", "cid", "appid"];
+
 /// The first of the names that issuers write the client under; unreadable there is unknown, not the next name.
 pub(crate) fn client(claims: &Document) -> Option<&str> {
-    ["client_id", "azp", "cid", "appid"].iter().find_map(|name| claims.get(name))?.as_str()
+    CLIENT.iter().find_map(|name| claims.get(name))?.as_str()
 }
 
 /// Some systems count time in fewer bits than a NumericDate has; what is beyond them is as far as they go.

@@ -10,6 +10,8 @@ pub(super) fn refused(_: &AuthError, _: impl FnOnce() -> Looks) {}
 
 pub(super) fn denied(_: &AuthError, _: &dyn fmt::Display) {}
 
+pub(crate) fn decision(_: &super::Decided<'_>) {}
+
 pub(super) fn miswired(_: &AuthError, _: fmt::Arguments<'_>) {}
 
 pub(crate) fn plain_http(_: &str) {}

@@ -54,8 +54,13 @@ impl Policy {
         if self.evaluate(principal) == Truth::Yes {
             return Decision::Allow;
         }
+        Decision::Deny(self.denial(principal))
+    }
+
+    /// The refusal of a caller who does not meet the policy.
+    pub(crate) fn denial(&self, principal: Option<&Principal>) -> Denial {
         let scopes = self.node().way(principal).scopes();
-        Decision::Deny(Denial { scopes: scopes.map(Arc::clone).collect(), anonymous: principal.is_none() })
+        Denial { scopes: scopes.map(Arc::clone).collect(), anonymous: principal.is_none() }
     }
 
     /// The scopes that a token needs here, those this caller has included, in the policy's order, once each.

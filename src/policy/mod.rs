@@ -46,6 +46,17 @@
 //! # Ok::<(), tower_bearer::policy::PolicyError>(())
 //! ```
 //!
+//! [`Policy::explain`] tells each term's answer, and why one is unknown:
+//!
+//! ```
+//! use tower_bearer::policy::{Truth, Unknown, group, public};
+//!
+//! let explained = (public("probes") | !group("guest")).explain(None);
+//! assert_eq!(explained.truth(), Truth::Yes);
+//! let [_, not_a_guest] = explained.parts() else { panic!("two of them") };
+//! assert_eq!(not_a_guest.parts()[0].unknown(), Some(Unknown::Nobody));
+//! ```
+//!
 //! A policy decides on what the token says, so it knows nothing of the resource: whether the order is the caller's own
 //! is for the handler.
 
@@ -54,6 +65,7 @@ mod check;
 mod constructors;
 mod decide;
 mod error;
+mod explain;
 #[cfg(feature = "axum")]
 mod standing;
 mod term;
@@ -76,6 +88,7 @@ pub use constructors::{
 };
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;
+pub use explain::{Explained, Joint, Unknown};
 #[cfg(feature = "axum")]
 pub(crate) use standing::Standing;
 pub use truth::Truth;

@@ -5,7 +5,7 @@ use crate::{
     json::Document,
 };
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub(super) const ISSUER: &str = "https://id.example.com";
 
@@ -16,6 +16,6 @@ pub(super) fn principal(claims: Value) -> Principal {
         expires_at: Duration::from_secs(2_000_000_000),
         issued_at: None,
     };
-    let authorities = AuthorityMapping::standard().read(&claims);
+    let authorities = Arc::new(AuthorityMapping::standard()).read(&claims);
     Principal::new(registered, authorities, ClaimMap::new(claims))
 }

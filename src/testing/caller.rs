@@ -1,12 +1,12 @@
 use super::{AUDIENCE, rights};
 use crate::{
-    claims::{Anonymous, AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verifies},
+    claims::{Anonymous, AuthorityMapping, ClaimMap, Claims, Principal, Registered},
     json::Document,
 };
 use http::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 /// A verified caller that nobody verified, for tests of handlers and policies. Made by [`caller`].
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub fn caller(subject: &str) -> TestCaller {
 /// A request without a token behind an optional layer that verifies `T`.
 pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
     request.extensions_mut().remove::<Principal>();
-    request.extensions_mut().insert(Anonymous(Verifies::into::<T>()));
+    request.extensions_mut().insert(Anonymous::here::<T>(false));
     request
 }
 
@@ -104,7 +104,7 @@ impl TestCaller {
         let registered = self.registered();
         let document = Document::of(&Value::Object(self.claims));
         let text = document.text().to_owned();
-        let authorities = AuthorityMapping::standard().read(&document);
+        let authorities = Arc::new(AuthorityMapping::standard()).read(&document);
         let map = ClaimMap::new(document);
         let mut all: Box<dyn Any> = Box::new(Some(map.clone()));
         let custom = match all.downcast_mut::<Option<T>>() {
