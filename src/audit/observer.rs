@@ -38,10 +38,17 @@ impl Observers {
     #[inline]
     pub(crate) fn tell<'a>(&self, record: impl FnOnce() -> DecisionRecord<'a>) {
         if let Some(all) = &self.all {
-            let record = record();
-            all.iter().for_each(|observer| observer.decided(&record));
+            tell_all(all, record);
         }
     }
+}
+
+/// Out of the way of requests that nobody observes.
+#[cold]
+#[inline(never)]
+fn tell_all<'a>(all: &[Arc<dyn Observer>], record: impl FnOnce() -> DecisionRecord<'a>) {
+    let record = record();
+    all.iter().for_each(|observer| observer.decided(&record));
 }
 
 impl fmt::Debug for Observers {

@@ -128,8 +128,8 @@ impl<'a> DecisionRecord<'a> {
     }
 
     /// What layers around left in the request: a request id, axum's `MatchedPath`. `None` at the stage
-    /// [`Handler`](Stage::Handler). The claims that may stand there are this record's [`principal`](Self::principal) or,
-    /// at the stage [`Authenticate`](Stage::Authenticate), anybody's.
+    /// [`Handler`](Stage::Handler). Claims that stand there in a request that is [`Refused`](Outcome::Refused) are not this
+    /// layer's word.
     pub fn request_extensions(&self) -> Option<&'a Extensions> {
         self.request
     }

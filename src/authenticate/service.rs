@@ -83,31 +83,34 @@ pub(super) fn admit<T: Send + Sync + 'static>(
     claims: Claims<T>,
     observers: &Observers,
 ) {
-    let observed = observe_request(extensions, observers, || DecisionRecord::admitted(claims.principal()));
+    let observed = !observers.is_empty();
     extensions.insert(claims.principal().clone().in_request(observed));
     extensions.insert(claims);
+    if observed {
+        let_hear(extensions, observers);
+    }
 }
 
 /// Says that nobody is calling, and takes out whoever somebody else put there.
 fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions, observers: &Observers) {
-    let observed = observe_request(extensions, observers, DecisionRecord::anonymous);
+    let observed = !observers.is_empty();
     extensions.remove::<Claims<T>>();
     extensions.remove::<Principal>();
     extensions.insert(Anonymous::here::<T>(observed));
+    if observed {
+        let_hear(extensions, observers);
+    }
 }
 
-/// Tells whoever listens that the request goes on, and lets the policies behind know of them. Whether anybody does.
-fn observe_request<'a>(
-    extensions: &mut Extensions,
-    observers: &Observers,
-    record: impl FnOnce() -> DecisionRecord<'a>,
-) -> bool {
-    if observers.is_empty() {
-        return false;
-    }
-    observers.tell(|| record().on(extensions));
+/// Tells whoever listens that the request goes on, and lets the policies behind know of them. Out of the way of requests
+/// that nobody observes.
+#[cold]
+fn let_hear(extensions: &mut Extensions, observers: &Observers) {
+    observers.tell(|| {
+        let caller = extensions.get::<Principal>();
+        caller.map_or_else(DecisionRecord::anonymous, DecisionRecord::admitted).on(extensions)
+    });
     extensions.insert(observers.clone());
-    true
 }
 
 impl<S: Clone, T, R> Authenticate<S, T, R> {

@@ -53,11 +53,18 @@ fn decide(policy: &Policy, extensions: &Extensions) -> Result<(), AuthError> {
         }
         Decision::Deny(denial) => Err(observe::denied(AuthError::from(denial), policy)),
     };
-    if observed && let Some(observers) = extensions.get::<Observers>() {
-        observers
-            .tell(|| DecisionRecord::by_policy(policy, principal, decided.as_ref().err()).on(extensions));
+    if observed {
+        tell(policy, principal, decided.as_ref().err(), extensions);
     }
     decided
+}
+
+/// Out of the way of requests that nobody observes.
+#[cold]
+fn tell(policy: &Policy, principal: Option<&Principal>, error: Option<&AuthError>, extensions: &Extensions) {
+    if let Some(observers) = extensions.get::<Observers>() {
+        observers.tell(|| DecisionRecord::by_policy(policy, principal, error).on(extensions));
+    }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Authorize<S>
