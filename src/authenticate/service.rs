@@ -16,7 +16,7 @@ use std::{
 };
 use tower_service::Service;
 
-/// The service that [`AuthenticateLayer`] makes.
+/// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
 pub struct Authenticate<S, T = ClaimMap, R = EmptyBody> {
     inner: S,
     shared: Arc<Shared<T, R>>,
