@@ -325,10 +325,13 @@ async fn a_pass_and_a_denial_read_so() {
             "    no       scope(orders:read)  [scope, scp]",
             "    unknown  not",
             "      unknown  role(guest)  [roles]: the token does not say",
+            "lacking: scope(orders:read)",
+            "lacking: !role(guest)",
         ]
     );
     let told = explanation.with_values().to_json();
     assert_eq!(told["reason"], "policy_not_met");
+    assert_eq!(told["lacking"], json!(["scope(orders:read)", "!role(guest)"]));
     assert_eq!(told["steps"][8], json!({"step": "policy", "outcome": "failed", "reason": "policy_not_met"}));
     assert_eq!(
         told["policy"],

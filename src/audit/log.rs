@@ -25,12 +25,13 @@ pub struct EventLog;
 impl Observer for EventLog {
     fn decided(&self, record: &DecisionRecord<'_>) {
         let none: &dyn fmt::Display = &"none";
+        let asked = record.asked().map(|name| format!("ask({name})"));
         observe::decision(&observe::Decided {
             stage: record.stage().id(),
             outcome: record.outcome().id(),
             error: record.error(),
             issuer: record.issuer(),
-            policy: record.policy().map_or(none, |policy| policy),
+            policy: record.policy().map_or(asked.as_ref().map_or(none, |asked| asked), |policy| policy),
         });
     }
 }

@@ -9,6 +9,7 @@
 //! | | `refused` | 400, 401 or 503 by the layer |
 //! | `authorize` | `permitted` | a route's policy is met |
 //! | | `denied` | it is not; also where the answer is a step-up challenge |
+//! | | `permitted`, `denied` | somebody was [asked](crate::authorize::ask); also where he cannot tell |
 //! | | `refused` | its name stands for no policy: 500 |
 //! | `handler` | `refused` | what is refused within: an extractor, `claims.require(…)?` |
 //!

@@ -14,6 +14,7 @@ pub struct DecisionRecord<'a> {
     error: Option<&'a AuthError>,
     principal: Option<&'a Principal>,
     policy: Option<&'a Policy>,
+    asked: Option<&'a str>,
     request: Option<&'a Extensions>,
 }
 
@@ -47,7 +48,7 @@ pub enum Outcome {
 
 impl<'a> DecisionRecord<'a> {
     fn new(stage: Stage, outcome: Outcome) -> Self {
-        Self { stage, outcome, error: None, principal: None, policy: None, request: None }
+        Self { stage, outcome, error: None, principal: None, policy: None, asked: None, request: None }
     }
 
     pub(crate) fn admitted(principal: &'a Principal) -> Self {
@@ -70,6 +71,16 @@ impl<'a> DecisionRecord<'a> {
     ) -> Self {
         let outcome = if error.is_some() { Outcome::Denied } else { Outcome::Permitted };
         Self { policy: Some(policy), principal, error, ..Self::new(Stage::Authorize, outcome) }
+    }
+
+    /// By whoever has this name, see `authorize::ask`.
+    pub(crate) fn by_asking(
+        name: &'a str,
+        principal: Option<&'a Principal>,
+        error: Option<&'a AuthError>,
+    ) -> Self {
+        let outcome = if error.is_some() { Outcome::Denied } else { Outcome::Permitted };
+        Self { asked: Some(name), principal, error, ..Self::new(Stage::Authorize, outcome) }
     }
 
     pub(crate) fn on(self, request: &'a Extensions) -> Self {
@@ -127,6 +138,11 @@ impl<'a> DecisionRecord<'a> {
         self.policy
     }
 
+    /// The name of whoever was asked instead of a policy, see [`ask`](crate::authorize::ask).
+    pub fn asked(&self) -> Option<&'a str> {
+        self.asked
+    }
+
     /// What layers around left in the request: a request id, axum's `MatchedPath`. `None` at the stage
     /// [`Handler`](Stage::Handler). Claims that stand there in a request that is [`Refused`](Outcome::Refused) are not this
     /// layer's word.
@@ -166,6 +182,7 @@ impl fmt::Display for DecisionRecord<'_> {
         if let Some(reason) = self.reason() {
             write!(f, " ({reason})")?;
         }
+        self.asked.map_or(Ok(()), |name| write!(f, " by ask({name})"))?;
         self.policy.map_or(Ok(()), |policy| write!(f, " by {policy}"))
     }
 }
@@ -179,6 +196,7 @@ impl fmt::Debug for DecisionRecord<'_> {
             .field("reason", &self.reason())
             .field("issuer", &self.issuer())
             .field("policy", &self.policy)
+            .field("asked", &self.asked)
             .finish_non_exhaustive()
     }
 }

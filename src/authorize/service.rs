@@ -3,10 +3,10 @@ use super::{ResponseFuture, report::report};
 use crate::{audit::Stage, error::Reason, policy::NamedPolicy};
 use crate::{
     audit::{DecisionRecord, Observers},
-    claims::Principal,
+    claims::{Principal, Verdict},
     error::AuthError,
     observe,
-    policy::{Decision, InForce, Policy},
+    policy::{Decision, InForce, Policy, Ruled},
 };
 use http::{Extensions, Request, Response};
 use std::{
@@ -59,7 +59,7 @@ impl<S> Authorize<S> {
 
 impl Rule {
     /// One look at what is in force, so that a reload has happened for the whole of a request or for nothing of it.
-    fn decide(&self, extensions: &Extensions) -> Result<(), AuthError> {
+    fn decide(&self, extensions: &mut Extensions) -> Result<(), AuthError> {
         match self {
             Self::Fixed(in_force) => decide(in_force, extensions),
             #[cfg(feature = "axum")]
@@ -88,7 +88,7 @@ fn missing(named: &NamedPolicy, extensions: &Extensions) -> AuthError {
 }
 
 /// The decision, from what the request carries.
-fn decide(in_force: &InForce, extensions: &Extensions) -> Result<(), AuthError> {
+fn decide(in_force: &InForce, extensions: &mut Extensions) -> Result<(), AuthError> {
     let policy = &in_force.policy;
     let forgotten =
         format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
@@ -104,7 +104,19 @@ fn decide(in_force: &InForce, extensions: &Extensions) -> Result<(), AuthError> 
     if observed {
         tell(policy, principal, decided.as_ref().err(), extensions);
     }
+    if !in_force.rules.is_empty() && decided.is_ok() {
+        grant(&in_force.rules, extensions);
+    }
     decided
+}
+
+/// Writes down for the handlers which of the policy's rules the caller meets.
+fn grant(rules: &[Ruled], extensions: &mut Extensions) {
+    if let Some(verdict) = extensions.get_mut::<Verdict>() {
+        let caller = verdict.caller();
+        let permits: Vec<_> = rules.iter().filter_map(|rule| rule.permit(caller)).collect();
+        verdict.grant(permits);
+    }
 }
 
 /// Out of the way of requests that nobody observes.
@@ -128,8 +140,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.rule.decide(request.extensions()) {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match self.rule.decide(request.extensions_mut()) {
             Ok(()) => ResponseFuture::called(self.inner.call(request)),
             Err(error) => ResponseFuture::refused(error),
         }

@@ -18,6 +18,6 @@ pub use principal::Principal;
 pub use typed::Claims;
 
 pub(crate) use authorities::{Authorities, Authority, AuthorityMapping, Gap};
-pub(crate) use mark::Verdict;
+pub(crate) use mark::{Permit, Verdict};
 pub(crate) use principal::{Registered, client};
 pub(crate) use watch::{Watch, numeric_date};

@@ -24,6 +24,7 @@ pub struct Explanation {
 #[derive(Clone)]
 struct Asked {
     explained: Explained,
+    lacking: Vec<Policy>,
     principal: Principal,
 }
 
@@ -66,12 +67,18 @@ impl Explanation {
     fn of_caller<T>(claims: &Claims<T>, mut passed: Passed, policy: &Policy) -> Self {
         let principal = claims.principal().clone();
         let explained = policy.explain(Some(&principal));
+        let lacking = policy.lacking(Some(&principal));
         let is_met = explained.truth() == Truth::Yes;
         if is_met {
             passed.add(Step::Policy);
         }
         let error = (!is_met).then(|| policy.denial(Some(&principal)).into_error());
-        Self { passed, error, policy: policy.to_string(), asked: Some(Asked { explained, principal }) }
+        Self {
+            passed,
+            error,
+            policy: policy.to_string(),
+            asked: Some(Asked { explained, lacking, principal }),
+        }
     }
 
     /// Whether the token is good and the policy met.
@@ -102,6 +109,11 @@ impl Explanation {
         self.asked.as_ref().map(|asked| &asked.explained)
     }
 
+    /// What the caller lacks, see [`Policy::lacking`]; nothing where the policy was met, or nobody asked it.
+    pub fn lacking(&self) -> &[Policy] {
+        self.asked.as_ref().map_or(&[], |asked| &asked.lacking)
+    }
+
     /// The policy's text, asked or not.
     pub fn policy_text(&self) -> &str {
         &self.policy
@@ -114,7 +126,8 @@ impl Explanation {
     }
 
     /// The operator's rendering as JSON: `allowed`, `status`, `reason`, `steps`, and `policy` with `text`, and where it
-    /// was asked `joint`, `truth`, `unknown`, `claims`, `parts`. No token, and no claim's value.
+    /// was asked `joint`, `truth`, `unknown`, `claims`, `parts`; and `lacking`, the text of each, where it was not met. No
+    /// token, and no claim's value.
     pub fn to_json(&self) -> Value {
         render::json(self, None)
     }

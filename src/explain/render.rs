@@ -106,7 +106,8 @@ pub(super) fn text(
         }
     }
     writeln!(f, "policy: {}", explanation.policy_text())?;
-    explanation.policy().map_or(Ok(()), |policy| part(policy, 1, shown, f))
+    explanation.policy().map_or(Ok(()), |policy| part(policy, 1, shown, f))?;
+    explanation.lacking().iter().try_for_each(|policy| writeln!(f, "lacking: {policy}"))
 }
 
 fn part(
@@ -116,7 +117,7 @@ fn part(
     f: &mut Formatter<'_>,
 ) -> fmt::Result {
     let what = match explained.joint() {
-        Joint::Term => explained.text(),
+        Joint::Term | Joint::Rule => explained.text(),
         Joint::All => "all of",
         Joint::Any => "any of",
         Joint::Not => "not",
@@ -185,6 +186,9 @@ pub(super) fn json(explanation: &Explanation, shown: Option<&Principal>) -> Valu
         put(&mut told, "status", error.status().as_u16());
         put(&mut told, "reason", error.reason().id());
     }
+    if !explanation.lacking().is_empty() {
+        put(&mut told, "lacking", explanation.lacking().iter().map(ToString::to_string).collect::<Value>());
+    }
     told
 }
 
@@ -194,6 +198,7 @@ fn json_part(explained: &Explained, shown: Option<&Principal>) -> Value {
         Joint::All => "all",
         Joint::Any => "any",
         Joint::Not => "not",
+        Joint::Rule => "rule",
     };
     let mut told = json!({"text": explained.text(), "joint": joint, "truth": truth(explained)});
     if let Some(why) = explained.unknown() {

@@ -27,6 +27,8 @@ pub enum Joint {
     Any,
     /// `!`: the opposite of its one part.
     Not,
+    /// [`rule`](super::rule): its one part, under a name.
+    Rule,
 }
 
 /// Why a term is neither yes nor no.
@@ -43,7 +45,7 @@ pub enum Unknown {
     CutOff,
     /// The time that the claim names is yet to come, by more than the clocks may differ.
     InTheFuture,
-    /// The [`check`](super::check) has no function yet, see [`Policy::bind`].
+    /// The [`check`](super::check) has no function yet, or the [`rule`](super::rule) no policy, see [`Policy::bind`].
     Unbound,
     /// The check's function did not say, or has failed.
     Undecided,
@@ -96,6 +98,10 @@ impl Node {
     fn explain(&self, principal: Option<&Principal>) -> Explained {
         let explain = |parts: &[Node]| parts.iter().map(|part| part.explain(principal)).collect::<Vec<_>>();
         let (joint, parts) = match self {
+            Self::Term(Term::Rule(rule)) if rule.policy().is_some() => {
+                let parts = rule.policy().map(|policy| policy.explain(principal));
+                (Joint::Rule, parts.into_iter().collect())
+            }
             Self::Term(term) => return term.explain(self.to_string(), principal),
             Self::All(parts) => (Joint::All, explain(parts)),
             Self::Any(parts) => (Joint::Any, explain(parts)),
@@ -107,6 +113,7 @@ impl Node {
         let truth = match joint {
             Joint::All => Truth::all(truths),
             Joint::Any => Truth::any(truths),
+            Joint::Rule => truths.next().unwrap_or(Truth::Unknown),
             Joint::Not | Joint::Term => !truths.next().unwrap_or(Truth::Unknown),
         };
         Explained { text: self.to_string(), joint, truth, unknown: None, reads: Vec::new(), parts }
@@ -118,6 +125,7 @@ impl Term {
         let truth = self.evaluate(principal);
         let unknown = (truth == Truth::Unknown).then(|| match principal {
             Some(principal) => self.why_unknown(principal),
+            None if matches!(self, Self::Rule(_)) => Unknown::Unbound,
             None => Unknown::Nobody,
         });
         let reads = principal.map(|principal| self.reads(principal)).unwrap_or_default();
@@ -141,6 +149,8 @@ impl Term {
             }
             Self::MaxAge(_) => why_unread(principal, "auth_time"),
             Self::Check(check) if !check.is_bound() => Unknown::Unbound,
+            // One that is bound is no term here.
+            Self::Rule(_) => Unknown::Unbound,
             _ => Unknown::Undecided,
         }
     }
@@ -218,7 +228,7 @@ impl fmt::Display for Unknown {
             Self::WrongType => "the claim is of another type",
             Self::CutOff => "the issuer left it out of the token",
             Self::InTheFuture => "the time it names is yet to come",
-            Self::Unbound => "the check has no function",
+            Self::Unbound => "nobody said what the name stands for",
             Self::Undecided => "the check does not say",
         })
     }

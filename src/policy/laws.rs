@@ -1,7 +1,7 @@
 //! What holds for every policy and every token.
 
 use super::{
-    oracle::{Rule, judge},
+    oracle::{Rule, behind, judge},
     sample::{ISSUER, NOW, principal},
     *,
 };
@@ -121,6 +121,7 @@ fn term() -> impl Strategy<Value = Rule> {
         2 => age().prop_map(Rule::MaxAge),
         1 => select(&[Rule::Authenticated, Rule::Public, Rule::Optional, Rule::Deny][..]),
         1 => any::<Option<bool>>().prop_map(Rule::Check),
+        2 => (0..2usize).prop_map(Rule::Named),
     ]
 }
 
@@ -187,10 +188,31 @@ fn policy(rule: &Rule) -> Policy {
         Rule::Public => public("some reason"),
         Rule::Optional => optional("reason"),
         Rule::Deny => deny(),
+        Rule::Named(0) => super::rule::<First>(),
+        Rule::Named(_) => super::rule::<Second>(),
         Rule::Check(answer) => check(check_name(answer), move |_| answer),
         Rule::And(a, b) => policy(&a) & policy(&b),
         Rule::Or(a, b) => policy(&a) | policy(&b),
         Rule::Not(inner) => !policy(&inner),
+    }
+}
+
+struct First;
+struct Second;
+
+impl super::Rule for First {
+    const NAME: &'static str = "first";
+
+    fn policy() -> Policy {
+        policy(&behind(0))
+    }
+}
+
+impl super::Rule for Second {
+    const NAME: &'static str = "the second";
+
+    fn policy() -> Policy {
+        policy(&behind(1))
     }
 }
 
@@ -203,7 +225,12 @@ fn check_name(answer: Option<bool>) -> &'static str {
 }
 
 fn checks() -> Checks {
-    Checks::new().with("yes", |_| true).with("no", |_| false).with("unknown", |_| None)
+    Checks::new()
+        .with("yes", |_| true)
+        .with("no", |_| false)
+        .with("unknown", |_| None)
+        .with_rule::<First>()
+        .with_rule::<Second>()
 }
 
 fn path_text(path: &[String]) -> String {
@@ -360,6 +387,22 @@ proptest! {
             }
             prop_assert_eq!(truth(&policy, Some(&gained)), Truth::Yes, "{} with {}", policy, gained);
         }
+    }
+
+    #[test]
+    fn what_is_lacking_is_empty_where_the_policy_allows_and_names_the_scopes_of_the_denial(
+        rule in rule(),
+        caller in caller(),
+    ) {
+        let (policy, caller) = (policy(&rule), caller.map(principal));
+        let lacking = policy.lacking(caller.as_ref());
+        prop_assert_eq!(lacking.is_empty(), policy.evaluate(caller.as_ref()) == Truth::Yes, "{}", policy);
+        for term in &lacking {
+            prop_assert!(term.evaluate(caller.as_ref()) != Truth::Yes, "{} of {}", term, policy);
+        }
+        let required = policy.required_scopes(caller.as_ref());
+        let scopes = lacking.iter().flat_map(Policy::scopes);
+        prop_assert!(scopes.into_iter().all(|scope| required.contains(&scope)), "{:?} of {}", lacking, policy);
     }
 
     #[test]

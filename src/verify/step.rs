@@ -58,7 +58,7 @@ impl Step {
     }
 
     /// The step that refuses for this reason; `None` for those that no token can give, because the program lacks the
-    /// layer or a policy, or asks for another claims type.
+    /// layer, a policy or a rule, asks for another claims type, or asks somebody else.
     pub const fn of(reason: Reason) -> Option<Self> {
         use Reason::*;
         Some(match reason {
@@ -103,7 +103,9 @@ impl Step {
             | StrictClaimMissing => Self::Claims,
             ClaimsDoNotFit => Self::ClaimsType,
             PolicyNeedsToken | PolicyNotMet | StepUpNeeded => Self::Policy,
-            LayerMissing | ClaimsTypeDiffers | PolicyMissing => return None,
+            LayerMissing | ClaimsTypeDiffers | PolicyMissing | RuleMissing | AskedAndDenied | AskedInVain => {
+                return None;
+            }
         })
     }
 }
@@ -153,9 +155,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_reason_belongs_to_one_step_but_for_the_faults_of_the_program() {
+    fn every_reason_belongs_to_one_step_but_for_what_no_token_decides() {
         let homeless: Vec<_> = Reason::ALL.iter().filter(|reason| Step::of(**reason).is_none()).collect();
-        assert_eq!(homeless, [&Reason::LayerMissing, &Reason::ClaimsTypeDiffers, &Reason::PolicyMissing]);
+        assert_eq!(
+            homeless,
+            [
+                &Reason::AskedAndDenied,
+                &Reason::AskedInVain,
+                &Reason::LayerMissing,
+                &Reason::ClaimsTypeDiffers,
+                &Reason::PolicyMissing,
+                &Reason::RuleMissing
+            ]
+        );
         let used: BTreeSet<_> = Reason::ALL.iter().filter_map(|reason| Step::of(*reason)).collect();
         assert!(used.iter().eq(Step::ALL), "each step can refuse, and they are in order: {used:?}");
     }

@@ -74,6 +74,7 @@ fn print_term(term: &Term, f: &mut Formatter<'_>) -> fmt::Result {
         Term::Optional(reason) => print_call("optional", [reason], f),
         Term::Deny => f.write_str("deny"),
         Term::Check(check) => print_call("check", [check.name()], f),
+        Term::Rule(rule) => print_call("rule", [rule.name()], f),
     }
 }
 
