@@ -135,7 +135,7 @@ async fn a_page_reads_status_challenge_and_retry_after_and_one_preflight_without
     let document: serde_json::Value =
         serde_json::from_str(&document.body.expect("a document")).expect("JSON");
     assert_eq!(document.pointer("/resource"), Some(&"https://api.example.com".into()));
-    // No preflight bears a token, and for as long as `max_age` says the browser does not ask again.
+    // No preflight bears a token. Its answer is kept for `max_age`; without that, for 5 s (Fetch standard).
     let asked = [
         "GET /orders",
         "OPTIONS /orders",
