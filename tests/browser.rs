@@ -5,7 +5,7 @@
 //!
 //! `tests/browser/run` installs the browser and runs it.
 #![cfg(all(feature = "axum", feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 use std::{
     fs,
@@ -35,7 +35,7 @@ use tokio::{
     process::{Child, Command},
     sync::mpsc,
     task::AbortHandle,
-    time::timeout,
+    time::sleep,
 };
 use tower_bearer::{
     AuthenticateLayer, Claims, Verifier,
@@ -352,12 +352,15 @@ impl Page {
     /// Opens the page in a browser of its own, and gives back what it reports.
     async fn visit(&self, calls: Vec<Address>) -> Vec<Seen> {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner) = calls;
-        let browser = Browser::open(&format!("{}/", self.origin));
-        let seen = timeout(PATIENCE, async { self.seen.lock().await.recv().await }).await;
+        let mut browser = Browser::open(&format!("{}/", self.origin));
+        let mut reports = self.seen.lock().await;
+        let seen = tokio::select! {
+            seen = reports.recv() => Ok(seen.expect("a page that is served")),
+            ended = browser.child.wait() => Err(format!("chromium ended: {ended:?}")),
+            () = sleep(PATIENCE) => Err(format!("the page has not reported in {PATIENCE:?}")),
+        };
         let said = browser.close().await;
-        let seen = seen
-            .unwrap_or_else(|_| panic!("the page has not reported in {PATIENCE:?}; chromium said: {said}"));
-        seen.expect("a page that is served")
+        seen.unwrap_or_else(|fault| panic!("{fault}; chromium said: {said}"))
     }
 }
 
@@ -414,7 +417,8 @@ impl Browser {
 
     /// What it said on its standard error.
     async fn close(mut self) -> String {
-        self.child.kill().await.expect("a process of ours");
+        // Fails where it has ended already.
+        let _ = self.child.kill().await;
         fs::read_to_string(self.profile.join("stderr")).unwrap_or_default()
     }
 }

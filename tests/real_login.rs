@@ -5,7 +5,7 @@
 //!
 //! `tests/interop/run servers` installs what is needed and runs it.
 #![cfg(all(feature = "axum", feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
@@ -184,8 +184,8 @@ impl<'a> User<'a> {
     }
 
     /// An access token by authorization code and PKCE. The provider must ask for exactly these forms, each but the last
-    /// of which it turns down; for none where the session does. It reads `acr_values` and `max_age` only beside the
-    /// scope `openid`, as parameters of OpenID Connect.
+    /// of which it turns down; for none where the session does. It refuses `acr_values` and `max_age` without the
+    /// scope `openid`, which no API names in its challenge: a client adds it.
     async fn authorize(&mut self, scope: &str, parameters: &[(&str, &str)], forms: &[Form]) -> String {
         let mut url = self.endpoint("auth");
         url.query_pairs_mut()
