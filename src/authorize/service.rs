@@ -1,12 +1,13 @@
 use super::{ResponseFuture, report::report};
+#[cfg(feature = "axum")]
+use crate::{audit::Stage, error::Reason, policy::NamedPolicy};
 use crate::{
+    audit::{DecisionRecord, Observers},
     claims::Principal,
     error::AuthError,
     observe,
-    policy::{Decision, InForce},
+    policy::{Decision, InForce, Policy},
 };
-#[cfg(feature = "axum")]
-use crate::{error::Reason, policy::NamedPolicy};
 use http::{Extensions, Request, Response};
 use std::{
     sync::Arc,
@@ -64,7 +65,7 @@ impl Rule {
             #[cfg(feature = "axum")]
             Self::Named(named) => named.ask(|in_force| match in_force {
                 Some(in_force) => decide(in_force, extensions),
-                None => Err(missing(named)),
+                None => Err(missing(named, extensions)),
             }),
         }
     }
@@ -72,7 +73,7 @@ impl Rule {
 
 /// Nobody said what the name stands for, so it stands for nobody.
 #[cfg(feature = "axum")]
-fn missing(named: &NamedPolicy) -> AuthError {
+fn missing(named: &NamedPolicy, extensions: &Extensions) -> AuthError {
     let error = AuthError::new(Reason::PolicyMissing);
     let name = named.name();
     observe::miswired(
@@ -80,6 +81,9 @@ fn missing(named: &NamedPolicy) -> AuthError {
         &error,
         format_args!("the policies that have {name:?}: give them to `GuardedRouter::with_policies`"),
     );
+    if let Some(observers) = extensions.get::<Observers>() {
+        observers.tell(|| DecisionRecord::refused(Stage::Authorize, &error).on(extensions));
+    }
     error
 }
 
@@ -88,14 +92,26 @@ fn decide(in_force: &InForce, extensions: &Extensions) -> Result<(), AuthError> 
     let policy = &in_force.policy;
     let forgotten =
         format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
-    let principal = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
-    match policy.decide(principal) {
+    let (principal, observed) = Principal::look_observed(extensions, observe::Layer::Authorize, forgotten)?;
+    let decided = match policy.decide(principal) {
         Decision::Allow => {
             observe::permitted();
             report(in_force, principal);
             Ok(())
         }
         Decision::Deny(denial) => Err(observe::denied(AuthError::from(denial), policy)),
+    };
+    if observed {
+        tell(policy, principal, decided.as_ref().err(), extensions);
+    }
+    decided
+}
+
+/// Out of the way of requests that nobody observes.
+#[cold]
+fn tell(policy: &Policy, principal: Option<&Principal>, error: Option<&AuthError>, extensions: &Extensions) {
+    if let Some(observers) = extensions.get::<Observers>() {
+        observers.tell(|| DecisionRecord::by_policy(policy, principal, error).on(extensions));
     }
 }
 

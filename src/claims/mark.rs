@@ -8,21 +8,34 @@ pub(crate) struct Verifies {
     tell: fn() -> (TypeId, &'static str),
 }
 
-/// What `AuthenticateLayer` leaves in a request's extensions beside the claims: its word on who is calling. Of a private type, so
-/// that nobody else can put one there or take it out, and the last layer's stands.
+/// What `AuthenticateLayer` leaves in a request's extensions beside the claims: its word on who is calling. Of a private
+/// type, so that nobody else can put one there or take it out, and the last layer's stands.
 #[derive(Clone)]
-pub(crate) enum Verdict {
-    /// This caller, with claims of that type beside him.
-    Admitted(Principal, Verifies),
-    /// No token, and the layer is optional.
-    Anonymous(Verifies),
+pub(crate) struct Verdict {
+    /// `None`: no token, and the layer is optional.
+    caller: Option<Principal>,
+    /// What claims stand beside him.
+    verifies: Verifies,
+    observed: bool,
 }
 
 impl Verdict {
+    /// `observed`: whether somebody wants to hear what is decided on this request. That is here, and not looked for in the
+    /// request, so that nobody pays for it who is not observed.
+    pub(crate) fn new<T: 'static>(caller: Option<Principal>, observed: bool) -> Self {
+        Self { caller, verifies: Verifies::into::<T>(), observed }
+    }
+
+    pub(crate) fn caller(&self) -> Option<&Principal> {
+        self.caller.as_ref()
+    }
+
     pub(super) fn verifies(&self) -> Verifies {
-        match self {
-            Self::Admitted(_, verifies) | Self::Anonymous(verifies) => *verifies,
-        }
+        self.verifies
+    }
+
+    pub(super) fn is_observed(&self) -> bool {
+        self.observed
     }
 }
 

@@ -113,6 +113,10 @@ impl Check {
         &self.name
     }
 
+    pub(super) fn is_bound(&self) -> bool {
+        self.function.is_some()
+    }
+
     pub(super) fn run(&self, principal: &Principal) -> Truth {
         self.function.as_ref().map_or(Truth::Unknown, |function| function(principal))
     }

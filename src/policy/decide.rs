@@ -91,7 +91,12 @@ impl Policy {
         if self.evaluate(principal) == Truth::Yes {
             return Decision::Allow;
         }
-        Decision::Deny(self.node().way(principal).denial(principal.is_none()))
+        Decision::Deny(self.denial(principal))
+    }
+
+    /// The refusal of a caller who does not meet the policy.
+    pub(crate) fn denial(&self, principal: Option<&Principal>) -> Denial {
+        self.node().way(principal).denial(principal.is_none())
     }
 
     /// The scopes that a token needs here, those this caller has included, in the policy's order, once each.

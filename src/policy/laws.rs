@@ -243,6 +243,16 @@ fn scopes_and_roles() -> impl Strategy<Value = Option<Value>> {
     option::weighted(0.9, lists.prop_map(|(scopes, roles)| json!({"scope": scopes, "roles": roles})))
 }
 
+/// Each node says what its own text, read as a policy, would say; and why, where that is unknown.
+fn agrees(explained: &Explained, caller: Option<&Principal>) -> Result<(), TestCaseError> {
+    let alone = explained.text().parse::<Policy>().unwrap().bind(&checks()).unwrap();
+    prop_assert_eq!(explained.truth(), alone.evaluate(caller), "{}", alone);
+    let is_open = explained.truth() == Truth::Unknown && explained.joint() == Joint::Term;
+    prop_assert_eq!(explained.unknown().is_some(), is_open, "{}", alone);
+    prop_assert_eq!(explained.unknown() == Some(Unknown::Nobody), is_open && caller.is_none(), "{}", alone);
+    explained.parts().iter().try_for_each(|part| agrees(part, caller))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -253,6 +263,15 @@ proptest! {
         prop_assert_eq!(truth(&policy, caller.as_ref()), expected, "{}", policy);
         let allowed = denied_scopes(&policy, caller.as_ref()).is_none();
         prop_assert_eq!(allowed, expected == Truth::Yes);
+    }
+
+    #[test]
+    fn an_explanation_agrees_with_the_decision_at_every_node(rule in rule(), caller in caller()) {
+        let (policy, caller) = (policy(&rule), caller.map(principal));
+        let explained = policy.explain(caller.as_ref());
+        prop_assert_eq!(explained.truth() == Truth::Yes, policy.decide(caller.as_ref()).is_allow());
+        prop_assert_eq!(explained.text(), policy.to_string());
+        agrees(&explained, caller.as_ref())?;
     }
 
     #[test]

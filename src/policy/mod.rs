@@ -49,6 +49,17 @@
 //! # Ok::<(), tower_bearer::policy::PolicyError>(())
 //! ```
 //!
+//! [`Policy::explain`] tells each term's answer, and why one is unknown:
+//!
+//! ```
+//! use tower_bearer::policy::{Truth, Unknown, group, public};
+//!
+//! let explained = (public("probes") | !group("guest")).explain(None);
+//! assert_eq!(explained.truth(), Truth::Yes);
+//! let [_, not_a_guest] = explained.parts() else { panic!("two of them") };
+//! assert_eq!(not_a_guest.parts()[0].unknown(), Some(Unknown::Nobody));
+//! ```
+//!
 #![cfg_attr(
     feature = "axum",
     doc = "[`Policies`] are many of them by name, out of a file, for the routes of a [`GuardedRouter`](crate::guard).\n"
@@ -61,6 +72,7 @@ mod check;
 mod constructors;
 mod decide;
 mod error;
+mod explain;
 mod in_force;
 mod login;
 #[cfg(feature = "axum")]
@@ -89,6 +101,7 @@ pub use constructors::{
 };
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;
+pub use explain::{Explained, Joint, Unknown};
 pub(crate) use in_force::InForce;
 #[cfg(feature = "axum")]
 pub use named::{LivePolicies, Policies};

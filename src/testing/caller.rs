@@ -1,6 +1,6 @@
 use super::{AUDIENCE, rights};
 use crate::{
-    claims::{AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verdict, Verifies},
+    claims::{AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verdict},
     json::Document,
 };
 use http::Request;
@@ -28,7 +28,7 @@ pub fn caller(subject: &str) -> TestCaller {
 
 /// A request without a token behind an optional layer that verifies `T`.
 pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
-    request.extensions_mut().insert(Verdict::Anonymous(Verifies::into::<T>()));
+    request.extensions_mut().insert(Verdict::new::<T>(None, false));
     request
 }
 
@@ -88,7 +88,7 @@ impl TestCaller {
     {
         let claims = self.claims::<T>();
         let extensions = request.extensions_mut();
-        extensions.insert(Verdict::Admitted(claims.principal().clone(), Verifies::into::<T>()));
+        extensions.insert(Verdict::new::<T>(Some(claims.principal().clone()), false));
         extensions.insert(claims);
         request
     }
@@ -104,7 +104,7 @@ impl TestCaller {
         let registered = self.registered();
         let document = Document::of(&Value::Object(self.claims));
         let text = document.text().to_owned();
-        let authorities = AuthorityMapping::standard().read(&document);
+        let authorities = Arc::new(AuthorityMapping::standard()).read(&document);
         let principal = Principal::new(registered, authorities, document);
         let map = principal.claims();
         let mut all: Box<dyn Any> = Box::new(Some(map.clone()));

@@ -9,6 +9,13 @@ impl Display for Policy {
     }
 }
 
+/// A part of a policy, as a policy of its own.
+impl Display for Node {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        print_node(self, f)
+    }
+}
+
 /// The text form: policies are configuration, there is nothing to hide.
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
