@@ -196,12 +196,13 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Its helpers may write for a moment after it; a folder that stays is in the system's folder for such.
+        // Its helpers outlive it for a moment, in which they may write, and make the folder anew.
         for _ in 0..20 {
-            if fs::remove_dir_all(&self.profile).is_ok() {
+            let _ = fs::remove_dir_all(&self.profile);
+            std::thread::sleep(Duration::from_millis(100));
+            if !self.profile.exists() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
