@@ -1,144 +1,18 @@
 //! What holds for every policy and every token.
 
 use super::{
+    draws::{
+        NOW, RULES, WORDS, age, caller, check_name, joined, login_time, path_text, rule, term, text, word,
+        words,
+    },
     oracle::{Rule, behind, judge},
-    sample::{ISSUER, NOW, principal},
+    sample::principal,
     *,
 };
 use crate::claims::Principal;
-use proptest::{collection::vec, option, prelude::*, sample::select};
-use serde_json::{Map, Value, json};
+use proptest::{collection::vec, option, prelude::*};
+use serde_json::{Value, json};
 use std::time::Duration;
-
-/// Few words, so that policies and tokens meet; one of them needs quotes in the text form.
-const WORDS: [&str; 4] = ["a", "b", "c:d", "e(f"];
-const CLAIMS: [&str; 13] = [
-    "iss",
-    "client_id",
-    "scope",
-    "scp",
-    "roles",
-    "permissions",
-    "groups",
-    "acr",
-    "auth_time",
-    "department",
-    "level",
-    "address",
-    "_claim_names",
-];
-
-fn word() -> impl Strategy<Value = String> {
-    select(&WORDS[..]).prop_map(str::to_owned)
-}
-
-fn words() -> impl Strategy<Value = Vec<String>> {
-    vec(word(), 1..4)
-}
-
-fn value() -> impl Strategy<Value = Value> {
-    let scalar = || {
-        prop_oneof![
-            4 => word().prop_map(Value::from),
-            2 => (-1..2i32).prop_map(Value::from),
-            2 => select(&[-1.0, 0.0, 0.5, 1.0][..]).prop_map(Value::from),
-            1 => any::<bool>().prop_map(Value::from),
-            1 => Just(Value::Null),
-        ]
-    };
-    prop_oneof![
-        3 => scalar(),
-        1 => vec(scalar(), 0..3).prop_map(Value::from),
-        1 => vec((select(&["country", "a", "/~"][..]), scalar()), 0..3).prop_map(object),
-    ]
-}
-
-fn object(members: Vec<(&str, Value)>) -> Value {
-    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
-}
-
-fn member() -> impl Strategy<Value = (&'static str, Value)> {
-    let listed = || select(&["scope", "roles", "permissions", "groups"][..]);
-    prop_oneof![
-        4 => (listed(), words().prop_map(Value::from)),
-        2 => words().prop_map(|words| ("scope", Value::from(words.join(" ")))),
-        1 => word().prop_map(|word| ("client_id", Value::from(word))),
-        2 => word().prop_map(|word| ("acr", Value::from(word))),
-        2 => login_time().prop_map(|time| ("auth_time", Value::from(time))),
-        1 => select(&["acr", "auth_time"][..]).prop_map(|claim| ("_claim_names", json!({ claim: "src1" }))),
-        1 => listed().prop_map(|claim| ("_claim_names", json!({ claim: "src1" }))),
-        4 => (select(&CLAIMS[..]), value()),
-    ]
-}
-
-/// Around every edge that the policies' ages and the leeway have.
-fn login_time() -> impl Strategy<Value = f64> {
-    let ago = select(&[-61.0, -60.0, -59.5, 0.0, 60.0, 60.5, 61.0, 359.0, 360.0, 360.5, 1e9][..]);
-    ago.prop_map(|ago| NOW.as_secs_f64() - ago)
-}
-
-fn age() -> impl Strategy<Value = u32> {
-    select(&[0, 1, 300, u32::MAX][..])
-}
-
-fn claims() -> impl Strategy<Value = Value> {
-    vec(member(), 0..6).prop_map(|members| {
-        let mut claims = object(members);
-        // The verifier lets no token through without an issuer that is a trusted string.
-        if !claims["iss"].is_string() {
-            claims["iss"] = ISSUER.into();
-        }
-        claims
-    })
-}
-
-fn caller() -> impl Strategy<Value = Option<Value>> {
-    option::weighted(0.9, claims())
-}
-
-fn path() -> impl Strategy<Value = Vec<String>> {
-    let name = || select(&CLAIMS[..]).prop_map(str::to_owned);
-    prop_oneof![
-        2 => name().prop_map(|name| vec![name]),
-        1 => (select(&["address", "groups"][..]), select(&["country", "a", "/~", "0"][..]))
-            .prop_map(|(first, second)| vec![first.to_owned(), second.to_owned()]),
-    ]
-}
-
-fn term() -> impl Strategy<Value = Rule> {
-    prop_oneof![
-        3 => word().prop_map(Rule::Scope),
-        1 => words().prop_map(Rule::AnyScope),
-        1 => words().prop_map(Rule::AllScopes),
-        2 => word().prop_map(Rule::Role),
-        1 => word().prop_map(Rule::Permission),
-        2 => word().prop_map(Rule::Group),
-        4 => (path(), value()).prop_map(|(path, value)| Rule::Claim(path, value)),
-        2 => path().prop_map(Rule::Absent),
-        1 => prop_oneof![Just(ISSUER.to_owned()), word()].prop_map(Rule::Issuer),
-        1 => word().prop_map(Rule::Client),
-        2 => words().prop_map(Rule::Acr),
-        2 => age().prop_map(Rule::MaxAge),
-        1 => select(&[Rule::Authenticated, Rule::Public, Rule::Optional, Rule::Deny][..]),
-        1 => any::<Option<bool>>().prop_map(Rule::Check),
-        2 => (0..2usize).prop_map(Rule::Named),
-    ]
-}
-
-fn joined(term: impl Strategy<Value = Rule> + 'static, with_not: bool) -> impl Strategy<Value = Rule> {
-    term.prop_recursive(5, 24, 2, move |rule| {
-        let pair = (rule.clone(), rule.clone()).prop_map(|(a, b)| (Box::new(a), Box::new(b)));
-        prop_oneof![
-            2 => pair.clone().prop_map(|(a, b)| Rule::And(a, b)),
-            2 => pair.prop_map(|(a, b)| Rule::Or(a, b)),
-            u32::from(with_not) => rule.prop_map(|a| Rule::Not(Box::new(a))),
-        ]
-    })
-}
-
-fn rule() -> impl Strategy<Value = Rule> {
-    joined(term(), true)
-}
 
 fn scope_rule() -> impl Strategy<Value = Rule> {
     let term = prop_oneof![
@@ -201,7 +75,7 @@ struct First;
 struct Second;
 
 impl super::Rule for First {
-    const NAME: &'static str = "first";
+    const NAME: &'static str = RULES[0];
 
     fn policy() -> Policy {
         policy(&behind(0))
@@ -209,18 +83,10 @@ impl super::Rule for First {
 }
 
 impl super::Rule for Second {
-    const NAME: &'static str = "the second";
+    const NAME: &'static str = RULES[1];
 
     fn policy() -> Policy {
         policy(&behind(1))
-    }
-}
-
-fn check_name(answer: Option<bool>) -> &'static str {
-    match answer {
-        Some(true) => "yes",
-        Some(false) => "no",
-        None => "unknown",
     }
 }
 
@@ -231,11 +97,6 @@ fn checks() -> Checks {
         .with("unknown", |_| None)
         .with_rule::<First>()
         .with_rule::<Second>()
-}
-
-fn path_text(path: &[String]) -> String {
-    let escaped = |step: &String| step.replace('~', "~0").replace('/', "~1");
-    path.iter().map(|step| format!("/{}", escaped(step))).collect()
 }
 
 fn truth(policy: &Policy, caller: Option<&Value>) -> Truth {
@@ -331,6 +192,7 @@ proptest! {
     #[test]
     fn a_policy_reads_back_from_its_text_and_decides_the_same(rule in rule(), caller in caller()) {
         let policy = policy(&rule);
+        prop_assert_eq!(&text(&rule).parse::<Policy>().unwrap(), &policy, "as it is written by hand");
         let text = policy.to_string();
         let read: Policy = text.parse().unwrap();
         prop_assert_eq!(&read, &policy);

@@ -91,6 +91,8 @@ mod wanted;
 mod way;
 
 #[cfg(test)]
+mod draws;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod oracle;

@@ -1,5 +1,6 @@
 //! Callers for tests, from the claims that the verifier would have found good.
 
+use super::draws::{ISSUER, NOW};
 use crate::{
     claims::{AuthorityMapping, Principal, Registered, Watch},
     clock::Clock,
@@ -8,10 +9,7 @@ use crate::{
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
-pub(super) const ISSUER: &str = "https://id.example.com";
-
-/// When it is, and how far clocks may differ.
-pub(super) const NOW: Duration = Duration::from_secs(1_800_000_000);
+/// How far clocks may differ.
 pub(super) const LEEWAY: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
