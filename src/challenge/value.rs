@@ -39,8 +39,7 @@ impl Challenge {
             AuthErrorKind::Unavailable | AuthErrorKind::Misconfigured => return None,
         };
         // Wherever another token helps: a request that was written badly is none the better for one.
-        let resource_metadata =
-            resource_metadata.filter(|_| error.kind() != AuthErrorKind::InvalidRequest);
+        let resource_metadata = resource_metadata.filter(|_| error.kind() != AuthErrorKind::InvalidRequest);
         // RFC 6750 section 3.1: without credentials, no error and no description.
         let description = code.and_then(|_| error.description());
         let max_age = error.max_age().map(|age| age.as_secs().to_string());
