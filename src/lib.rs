@@ -65,6 +65,10 @@
     feature = "axum",
     doc = "| [`readiness`] | can tokens be judged? 200 or 503 for a load balancer |"
 )]
+#![cfg_attr(
+    feature = "remote",
+    doc = "| [`lifetime`] | what outlives its request, a WebSocket or an event stream, ends with its token |"
+)]
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
 //! | [`clock`] | time, which a test turns |
 #![cfg_attr(feature = "testing", doc = "| [`testing`] | an issuer of your own, ready-made claims |")]
@@ -237,7 +241,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `axum` | yes | extractors, `GuardedRouter`, `AuthError: IntoResponse`, `metadata`, `readiness` |
-//! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
+//! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings`; `lifetime` |
 //! | `tracing` | yes | events, and a span around each fetch of keys |
 //! | `metrics` | no | counters and gauges through the `metrics` facade |
 //! | `aws-lc-rs` | yes | AWS-LC checks signatures, and TLS for `remote`; wants a C compiler |
@@ -268,6 +272,9 @@ pub mod authorize;
 pub mod policy;
 
 pub mod challenge;
+
+#[cfg(feature = "remote")]
+pub mod lifetime;
 
 #[cfg(feature = "axum")]
 mod extract;

@@ -21,7 +21,7 @@ const ROWS: [&[&str]; 8] = [
     &["issuer"],
     &["verify", "policy"],
     &["authenticate", "authorize"],
-    &["extract", "readiness", "guard", "metadata"],
+    &["extract", "readiness", "lifetime", "guard", "metadata"],
     &[ROOT, "docs", "testing"],
 ];
 /// `lib.rs`, and what it re-exports.
