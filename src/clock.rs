@@ -7,6 +7,7 @@
 use std::{
     fmt,
     sync::OnceLock,
+    task::Waker,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -18,6 +19,9 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     fn wall(&self) -> Duration;
     /// A clock that never goes back, as time since a moment of its own choice.
     fn monotonic(&self) -> Duration;
+    /// Wakes this once, when somebody turns the clock by hand: for clocks of tests, so that what waits for a moment need
+    /// not wait for real. Default: nothing happens, and whoever waits asks again after a while.
+    fn wake_when_turned(&self, _waker: &Waker) {}
 }
 
 /// The clocks of the operating system.

@@ -65,6 +65,10 @@
     feature = "axum",
     doc = "| [`readiness`] | can tokens be judged? 200 or 503 for a load balancer |"
 )]
+#![cfg_attr(
+    feature = "remote",
+    doc = "| [`lifetime`] | what outlives its request, a WebSocket or an event stream, ends with its token |"
+)]
 //! | [`explain`] | why a token passes or not: [`Verifier::explain`] |
 //! | [`audit`] | who decided what: a record of each decision for an [`Observer`](audit::Observer) |
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
@@ -240,7 +244,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `axum` | yes | extractors, `GuardedRouter`, `AuthError: IntoResponse`, `metadata`, `readiness` |
-//! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings` |
+//! | `remote` | yes | keys over HTTP: discovery, JWKS, refresh; `Settings`; `lifetime` |
 //! | `tracing` | yes | events, and a span around each fetch of keys |
 //! | `metrics` | no | counters and gauges through the `metrics` facade |
 //! | `aws-lc-rs` | yes | AWS-LC checks signatures, and TLS for `remote`; wants a C compiler |
@@ -274,6 +278,9 @@ pub mod authorize;
 pub mod policy;
 
 pub mod challenge;
+
+#[cfg(feature = "remote")]
+pub mod lifetime;
 
 #[cfg(feature = "axum")]
 mod extract;

@@ -22,7 +22,7 @@ const ROWS: [&[&str]; 9] = [
     &["verify", "policy"],
     &["audit", "explain"],
     &["authenticate", "authorize"],
-    &["extract", "readiness", "guard", "metadata"],
+    &["extract", "readiness", "lifetime", "guard", "metadata"],
     &[ROOT, "docs", "testing"],
 ];
 /// `lib.rs`, and what it re-exports.

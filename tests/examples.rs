@@ -7,7 +7,7 @@
 #![cfg(all(feature = "axum", feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn the_first_four_lines_of_the_api_pass_lack_the_scope_are_expired_and_hav
 
 #[tokio::test]
 async fn every_line_that_a_server_prints_is_answered_as_its_label_says() {
-    for name in ["api", "optional_auth", "plain_tower"] {
+    for name in ["api", "optional_auth", "plain_tower", "mcp_server"] {
         let server = Server::start(name).await;
         for line in server.curl_lines() {
             assert_eq!(paste(line.text).await, line.promised, "{name}: {}", line.text);
@@ -139,7 +139,7 @@ async fn settings_that_cannot_work_end_the_api_with_code_1_and_their_names() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn ctrl_c_stops_a_server_in_good_order() {
-    for name in ["api", "optional_auth", "plain_tower"] {
+    for name in ["api", "optional_auth", "plain_tower", "mcp_server"] {
         let mut server = Server::start(name).await;
         let status = server.interrupt().await;
         assert!(status.success(), "{name}: {status}");
@@ -230,6 +230,7 @@ impl Server {
         let lines = match name {
             "api" => 11,
             "optional_auth" => 6,
+            "mcp_server" => 7,
             _ => 4,
         };
         let all =
@@ -337,8 +338,14 @@ async fn paste(line: &str) -> u16 {
 /// For a machine without curl: understands the few options that the examples use.
 async fn ask_as_curl_would(line: &str) -> u16 {
     let (authority, path) = between(line, "http://", "\n").unwrap().split_once('/').unwrap();
-    let method = between(line, "-X ", " ").unwrap_or("GET");
-    ask(authority, method, &format!("/{path}"), between(line, "Bearer ", "\"")).await.status
+    let body = between(line, "-d '", "'");
+    let method = between(line, "-X ", " ").unwrap_or(if body.is_some() { "POST" } else { "GET" });
+    let mut request = Request::builder().method(method).uri(format!("/{path}")).header("host", authority);
+    for header in line.split("-H \"").skip(1) {
+        let (name, value) = header.split('"').next().unwrap().split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    send(authority, request.body(body.unwrap_or_default().to_owned()).unwrap()).await.status
 }
 
 async fn ask(authority: &str, method: &str, path: &str, token: Option<&str>) -> Answer {
@@ -346,7 +353,11 @@ async fn ask(authority: &str, method: &str, path: &str, token: Option<&str>) -> 
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    send(authority, request.body(String::new()).unwrap()).await
+}
+
+async fn send(authority: &str, request: Request<String>) -> Answer {
+    let asked = format!("{} {}", request.method(), request.uri());
     let answer = async {
         let stream = TcpStream::connect(authority).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -355,7 +366,7 @@ async fn ask(authority: &str, method: &str, path: &str, token: Option<&str>) -> 
         let status = response.status().as_u16();
         Answer { status, body: response.into_body().collect().await.unwrap().to_bytes() }
     };
-    timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("{method} {path} is not answered"))
+    timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("{asked} is not answered"))
 }
 
 /// What stands between `before` and `after`, or the end.

@@ -593,14 +593,14 @@ mod http {
                 &guarded,
                 bearer("/", &little),
                 403,
-                &["realm", "error", "error_description", "scope"],
+                &["realm", "error", "error_description", "scope", "resource_metadata"],
             ),
             (
                 "too little",
                 &optional,
                 bearer("/", &little),
                 403,
-                &["realm", "error", "error_description", "scope"],
+                &["realm", "error", "error_description", "scope", "resource_metadata"],
             ),
         ] {
             let response = send(app, request).await;

@@ -166,7 +166,7 @@ async fn a_client_finds_its_way_from_the_challenge_to_the_document() {
 }
 
 #[tokio::test]
-async fn every_401_names_the_document_and_no_403_does() {
+async fn every_401_and_403_names_the_document_and_no_400_does() {
     let issuer = TestIssuer::new();
     let (app, metadata) = service(&issuer);
     let named = format!(r#"resource_metadata="{}""#, metadata.url());
@@ -176,11 +176,12 @@ async fn every_401_names_the_document_and_no_403_does() {
         ("an expired token", bearer(issuer.token().scope("read").expired().sign()), 401),
         ("another scheme", "Basic YTpi".to_owned(), 401),
         ("too few scopes", bearer(issuer.token().scope("other").sign()), 403),
+        ("a scheme without a token", "Bearer".to_owned(), 400),
     ] {
         let response = send(&app, Method::GET, "/orders", &[("authorization", &header)]).await;
         assert_eq!(response.status(), status, "{name}");
         let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
-        assert_eq!(challenge.contains(&named), status == 401, "{name}: {challenge}");
+        assert_eq!(challenge.contains(&named), status != 400, "{name}: {challenge}");
     }
 }
 

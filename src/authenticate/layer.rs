@@ -99,8 +99,9 @@ impl<T, R> AuthenticateLayer<T, R> {
         self.change(|shared| shared.drawing.realm = Some(realm.into()))
     }
 
-    /// The `resource_metadata` of every 401 (RFC 9728 section 5.1): an absolute URL of yours, never taken from a
-    /// request; `ResourceMetadata::url` where the document is served from here. Default: none.
+    /// The `resource_metadata` of every 401 and 403 (RFC 9728 section 5.1; the 403 for clients that step up by it, as
+    /// MCP's do): an absolute URL of yours, never taken from a request; `ResourceMetadata::url` where the document is
+    /// served from here. Default: none.
     #[must_use]
     pub fn resource_metadata(self, url: &str) -> Self {
         self.change(|shared| shared.drawing.resource_metadata = Some(url.into()))

@@ -38,10 +38,10 @@ impl Challenge {
             AuthErrorKind::InsufficientAuthentication => Some("insufficient_user_authentication"),
             AuthErrorKind::Unavailable | AuthErrorKind::Misconfigured => return None,
         };
-        let unauthorized = error.status() == http::StatusCode::UNAUTHORIZED;
+        // Wherever another token helps: a request that was written badly is none the better for one.
+        let resource_metadata = resource_metadata.filter(|_| error.kind() != AuthErrorKind::InvalidRequest);
         // RFC 6750 section 3.1: without credentials, no error and no description.
         let description = code.and_then(|_| error.description());
-        let resource_metadata = resource_metadata.filter(|_| unauthorized);
         let max_age = error.max_age().map(|age| age.as_secs().to_string());
         // As long as it will be where nothing has to be quoted or left out: the header then takes the text as it is.
         let some = |name: &str, value: Option<&str>| {
@@ -177,10 +177,9 @@ mod tests {
             ),
             (
                 AuthError::new(Reason::PolicyNotMet).with_scopes(scopes),
-                Some(
-                    r#"Bearer error="insufficient_scope", error_description="the token does not permit this request", scope="a b""#
-                        .into(),
-                ),
+                Some(format!(
+                    r#"Bearer error="insufficient_scope", error_description="the token does not permit this request", scope="a b", {metadata}"#
+                )),
             ),
             (
                 AuthError::new(Reason::StepUpNeeded)

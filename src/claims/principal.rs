@@ -62,6 +62,16 @@ impl Principal {
         date(self.registered().expires_at)
     }
 
+    /// Whether the verifier would refuse the token now: `exp` and the leeway have passed, by the verifier's clock at this
+    /// moment (RFC 7519 section 4.1.4). For work that outlives its request; to wait for it, see the module `lifetime` (feature
+    /// `remote`).
+    ///
+    /// It is time alone that is asked: a key that was withdrawn since, or an issuer that is trusted no more, is found by the
+    /// next request only.
+    pub fn is_expired(&self) -> bool {
+        self.time_left().is_zero()
+    }
+
     /// When the token was issued (`iat`), if it says so.
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.registered().issued_at.map(date)
@@ -175,6 +185,17 @@ impl Principal {
     pub(crate) fn weight(&self) -> u64 {
         // An application's own type holds what it takes of them once more.
         self.document().weight()
+    }
+
+    /// How long the token is still accepted.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.registered().watch.left_until(self.registered().expires_at)
+    }
+
+    /// See [`Clock::wake_when_turned`](crate::clock::Clock::wake_when_turned).
+    #[cfg(feature = "remote")]
+    pub(crate) fn wake_when_turned(&self, waker: &std::task::Waker) {
+        self.registered().watch.wake_when_turned(waker);
     }
 
     fn document(&self) -> &Document {

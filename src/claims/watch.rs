@@ -17,6 +17,16 @@ impl Watch {
         Self { clock, leeway }
     }
 
+    /// How long a token with this `exp` is still accepted, the leeway added as the verifier does; nothing once it is not.
+    pub(super) fn left_until(&self, expires_at: Duration) -> Duration {
+        expires_at.saturating_add(self.leeway).saturating_sub(self.clock.wall())
+    }
+
+    #[cfg(feature = "remote")]
+    pub(super) fn wake_when_turned(&self, waker: &std::task::Waker) {
+        self.clock.wake_when_turned(waker);
+    }
+
     /// Whether that moment is at most so many seconds ago, the leeway added as for `exp`. `None` where it is yet to come.
     pub(super) fn is_within(&self, moment: f64, seconds: u32) -> Option<bool> {
         let (now, leeway) = (self.clock.wall().as_secs_f64(), self.leeway.as_secs_f64());

@@ -41,6 +41,7 @@
 //!       unknown  role(clerk)  [roles]: the token does not say
 //!       unknown  not
 //!         unknown  group(guest)  [groups]: the token does not say
+//! lacking: role(clerk)
 //! "));
 //! # }); }
 //! ```

@@ -44,7 +44,7 @@ impl ResourceMetadata {
     }
 
     /// Where clients find it: for [`AuthenticateLayer::resource_metadata`](crate::AuthenticateLayer::resource_metadata),
-    /// which names it in every 401 (RFC 9728 section 5.1).
+    /// which names it in every 401 and 403 (RFC 9728 section 5.1).
     pub fn url(&self) -> &str {
         &self.inner.url
     }

@@ -1,6 +1,8 @@
 use crate::clock::{Clock, SystemClock};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
     time::Duration,
 };
 
@@ -18,6 +20,8 @@ struct State {
     monotonic: Duration,
     /// How far the wall clock was set back.
     back: Duration,
+    /// Who waits for a moment of this clock.
+    waiting: Vec<Waker>,
 }
 
 impl TestClock {
@@ -32,7 +36,8 @@ impl TestClock {
     }
 
     fn with(live: bool, wall: Duration) -> Self {
-        let state = State { live, wall, monotonic: Duration::ZERO, back: Duration::ZERO };
+        let state =
+            State { live, wall, monotonic: Duration::ZERO, back: Duration::ZERO, waiting: Vec::new() };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -55,11 +60,20 @@ impl TestClock {
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut state = self.lock();
+        change(&mut state);
+        let waiting = mem::take(&mut state.waiting);
+        // Without the lock: who is woken may ask at once.
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self, system: fn(&SystemClock) -> Duration, own: fn(&State) -> Duration) -> Duration {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.lock();
         let base = if state.live { system(&SystemClock) } else { Duration::ZERO };
         base + own(&state)
     }
@@ -67,11 +81,18 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn wall(&self) -> Duration {
-        let back = self.state.lock().unwrap_or_else(PoisonError::into_inner).back;
+        let back = self.lock().back;
         self.read(SystemClock::wall, |state| state.wall).saturating_sub(back)
     }
 
     fn monotonic(&self) -> Duration {
         self.read(SystemClock::monotonic, |state| state.monotonic)
+    }
+
+    fn wake_when_turned(&self, waker: &Waker) {
+        let waiting = &mut self.lock().waiting;
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
     }
 }

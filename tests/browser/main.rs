@@ -38,7 +38,7 @@ const METADATA: &str = "/.well-known/oauth-protected-resource";
 
 const MISSING: &str = r#"Bearer scope="orders:read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource""#;
 const EXPIRED: &str = r#"Bearer error="invalid_token", error_description="the token has expired", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource""#;
-const MORE: &str = r#"Bearer error="insufficient_scope", error_description="the token does not permit this request", scope="orders:write""#;
+const MORE: &str = r#"Bearer error="insufficient_scope", error_description="the token does not permit this request", scope="orders:write", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource""#;
 
 #[tokio::test]
 #[ignore = "needs chromium; run tests/browser/run"]
