@@ -65,6 +65,10 @@
     feature = "axum",
     doc = "| [`readiness`] | can tokens be judged? 200 or 503 for a load balancer |"
 )]
+#![cfg_attr(
+    feature = "utoipa",
+    doc = "| [`openapi`] | what the policies say, written into an OpenAPI document |"
+)]
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
 //! | [`clock`] | time, which a test turns |
 #![cfg_attr(feature = "testing", doc = "| [`testing`] | an issuer of your own, ready-made claims |")]
@@ -244,6 +248,7 @@
 //! | `rust-crypto` | no | pure Rust checks signatures; with both on, AWS-LC does |
 //! | `native-tls` | no | the system's TLS for `remote`, beside or instead of `aws-lc-rs` |
 //! | `jsonwebtoken` | no | `TryFrom` the keys and algorithms of the `jsonwebtoken` crate |
+//! | `utoipa` | no | `openapi`: security, scopes and refusals in a document of the `utoipa` crate; turns `axum` on |
 //! | `testing` | no | `TestIssuer`, a turned clock, ready-made claims |
 //!
 //! # What it does not do
@@ -275,6 +280,8 @@ mod extract;
 pub mod guard;
 #[cfg(feature = "axum")]
 pub mod metadata;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 #[cfg(feature = "axum")]
 pub mod readiness;
 

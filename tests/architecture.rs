@@ -14,7 +14,7 @@ use std::{
 use syn::{Attribute, Item, Meta, UseTree, punctuated::Punctuated, spanned::Spanned, visit::Visit};
 
 /// The rooms by row: a file names only what lies in a lower row, or in its own room.
-const ROWS: [&[&str]; 8] = [
+const ROWS: [&[&str]; 9] = [
     &["error", "clock"],
     &["token", "observe", "json"],
     &["claims", "keys", "challenge"],
@@ -22,6 +22,7 @@ const ROWS: [&[&str]; 8] = [
     &["verify", "policy"],
     &["authenticate", "authorize"],
     &["extract", "readiness", "guard", "metadata"],
+    &["openapi"],
     &[ROOT, "docs", "testing"],
 ];
 /// `lib.rs`, and what it re-exports.

@@ -57,6 +57,8 @@
 //! is for the handler.
 
 mod algebra;
+#[cfg(feature = "utoipa")]
+mod asks;
 mod check;
 mod constructors;
 mod decide;
