@@ -1,11 +1,17 @@
 //! An OpenAPI document says what the policies enforce, and no more of them than it should.
+//!
+//! With `OPENAPI_DUMP=<folder>` each document is left there, for a validator that is not ours:
+//! `openapi-spec-validator <folder>/*.json` (of Python).
 #![cfg(all(feature = "utoipa", feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use axum::{Router, body::Body};
 use http::{Method, Request, StatusCode, header::WWW_AUTHENTICATE};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    hash::{Hash as _, Hasher as _},
+};
 use tower::ServiceExt as _;
 use tower_bearer::{
     AuthenticateLayer,
@@ -16,8 +22,8 @@ use tower_bearer::{
     testing::TestIssuer,
 };
 use utoipa::openapi::{
-    Components, OpenApi, Response,
-    path::{HttpMethod, Operation, OperationBuilder, PathItem},
+    Components, Object, OpenApi, Required, Response, Type,
+    path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem},
     security::{
         ApiKey, ApiKeyValue, AuthorizationCode, ClientCredentials, Flow, Scopes, SecurityRequirement,
         SecurityScheme,
@@ -33,7 +39,17 @@ fn operation() -> Operation {
 fn document(operations: &[(HttpMethod, &str)]) -> OpenApi {
     let mut document = OpenApi::default();
     for (method, path) in operations {
-        document.paths.add_path_operation(path, vec![method.clone()], operation());
+        let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+        let parameter = |name| ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
+        let parameters: Vec<_> = names
+            .map(|name| {
+                parameter(name).required(Required::True).schema(Some(Object::with_type(Type::String)))
+            })
+            .map(|parameter| parameter.build().into())
+            .collect();
+        let mut operation = operation();
+        operation.parameters = Some(parameters).filter(|parameters| !parameters.is_empty());
+        document.paths.add_path_operation(path, vec![method.clone()], operation);
     }
     document
 }
@@ -45,6 +61,12 @@ fn written(security: &Security, document: OpenApi, routes: &GuardedRouter) -> Va
     // What utoipa reads of an OAuth flow is the wrong kind of flow.
     if !json.to_string().contains("oauth2") {
         assert_eq!(serde_json::to_value(read).unwrap(), json);
+    }
+    if let Some(folder) = std::env::var_os("OPENAPI_DUMP") {
+        let mut hasher = std::hash::DefaultHasher::new();
+        json.to_string().hash(&mut hasher);
+        let name = format!("{:x}.json", hasher.finish());
+        std::fs::write(std::path::Path::new(&folder).join(name), json.to_string()).unwrap();
     }
     json
 }
