@@ -87,6 +87,7 @@ fn faults(security: &Security, document: OpenApi, routes: &GuardedRouter) -> Vec
 fn what_no_route_answers_is_told_all_at_once() {
     let routes: GuardedRouter = GuardedRouter::new()
         .route("/orders", guarded::get(scope("read"), ok))
+        .route("/files/{*rest}", guarded::get(scope("files"), ok))
         .nest_service("/admin", scope("admin"), Router::<()>::new())
         .fallback(scope("rest"), ok);
     let mut wrong = document(&[
@@ -95,6 +96,7 @@ fn what_no_route_answers_is_told_all_at_once() {
         (HttpMethod::Get, "/ordres"),
         (HttpMethod::Get, "/orders/{id}"),
         (HttpMethod::Get, "/administrators"),
+        (HttpMethod::Get, "/files/"),
         (HttpMethod::Delete, "/admin/users"),
     ]);
     let mut elsewhere = PathItem::default();
@@ -107,6 +109,7 @@ fn what_no_route_answers_is_told_all_at_once() {
             "the security scheme's name: is made of letters, digits, `.`, `-` and `_`".to_owned(),
             format!("GET /administrators: {nobody}"),
             "/elsewhere: refers to another path: write its operations here".to_owned(),
+            format!("GET /files/: {nobody}"),
             format!("POST /orders: {nobody}"),
             format!("GET /orders/{{id}}: {nobody}"),
             format!("GET /ordres: {nobody}"),
@@ -170,6 +173,8 @@ async fn an_operation_is_described_by_the_policy_of_the_route_that_axum_takes() 
         (HttpMethod::Put, "/any", "/any"),
         (HttpMethod::Get, "/orders/{order}", "/orders/7"),
         (HttpMethod::Get, "/orders/new", "/orders/new"),
+        (HttpMethod::Get, "/orders/latest", "/orders/latest"),
+        (HttpMethod::Get, "/orders/{id}.json", "/orders/7.json"),
         (HttpMethod::Get, "/files/{rest}", "/files/a/b"),
         (HttpMethod::Get, "/mixed/{a}", "/mixed/a"),
         (HttpMethod::Get, "/mixed/{a}/{b}", "/mixed/a/b/c"),
@@ -336,10 +341,10 @@ fn a_route_without_an_operation_is_published_only_when_that_is_asked_for() {
         .route("/files/{*rest}", guarded::get(public("pictures"), ok).connect(scope("c"), ok))
         .route_service("/ready", public("probes"), Router::<()>::new())
         .fallback(scope("rest"), ok);
-    let some = || document(&[(HttpMethod::Get, "/orders/{id}")]);
+    let some = || document(&[(HttpMethod::Get, "/orders/{order}")]);
     let json = written(&Security::bearer(), some(), &routes);
     assert_eq!(json["paths"].as_object().unwrap().len(), 1);
-    assert_eq!(json["paths"]["/orders/{id}"].as_object().unwrap().len(), 1);
+    assert_eq!(json["paths"]["/orders/{order}"].as_object().unwrap().len(), 1);
     let table = routes.table();
     let list = |document: &OpenApi| {
         let missing = undocumented(document, &table);
@@ -364,8 +369,11 @@ fn a_route_without_an_operation_is_published_only_when_that_is_asked_for() {
     let files = &json["paths"]["/files/{rest}"]["get"];
     assert_eq!((&files["parameters"], &files["security"]), (&parameter("rest"), &json!([])));
     assert_eq!(files["responses"], json!({"default": {"description": "Not described."}}));
-    let post = &json["paths"]["/orders/{id}"]["post"];
-    assert_eq!((&post["parameters"], &post["security"]), (&parameter("id"), &json!([{"bearer": ["write"]}])));
+    let post = &json["paths"]["/orders/{order}"]["post"];
+    assert_eq!(
+        (&post["parameters"], &post["security"]),
+        (&parameter("order"), &json!([{"bearer": ["write"]}]))
+    );
     let described = all.write_into(some(), &table).unwrap();
     assert_eq!(list(&described), ["CONNECT /files/{*rest}", "ANY /orders/{id}", "ANY /ready"]);
 }

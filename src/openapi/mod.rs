@@ -53,7 +53,8 @@
 //! );
 //!
 //! // An operation that nothing guards, because it is not there.
-//! let error = Security::bearer().write_into(ApiDoc::openapi(), &GuardedRouter::<()>::new().table()).unwrap_err();
+//! let nothing = GuardedRouter::<()>::new().table();
+//! let error = Security::bearer().write_into(ApiDoc::openapi(), &nothing).err().unwrap();
 //! assert_eq!(error.faults()[0].setting(), "GET /orders");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

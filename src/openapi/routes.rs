@@ -26,23 +26,9 @@ impl<'t> Routes<'t> {
     }
 
     fn at(&self, path: &str) -> Vec<&'t Row> {
-        let shape = shape(path);
-        let with = |is_it: &dyn Fn(&str) -> bool| -> Vec<&'t Row> {
-            self.rows.iter().filter(|row| is_it(row.path())).copied().collect()
-        };
-        let mut at = with(&|other| other == path);
-        if at.is_empty() {
-            at = with(&|other| self::shape(other) == shape);
-        }
-        if at.is_empty() {
-            // OpenAPI has no sign for a parameter that takes the rest of the path.
-            at = with(&|other| self::shape(other).replace("{*}", "{}") == shape);
-        }
-        if at.is_empty() {
-            let nearest = self.rows.iter().filter(|row| is_within(&shape, &self::shape(row.path())));
-            at.extend(nearest.max_by_key(|row| row.path().len()));
-        }
-        at
+        let fitting = self.rows.iter().filter_map(|row| Some((fit(path, row.path())?, row.path())));
+        let best = fitting.min().map(|(_, path)| path);
+        self.rows.iter().filter(|row| Some(row.path()) == best).copied().collect()
     }
 
     /// The rows that no operation is answered by.
@@ -58,37 +44,62 @@ impl<'t> Routes<'t> {
 
     pub(super) fn add_missing(&self, paths: &mut Paths) {
         for row in self.missing(paths) {
-            if let Some(method) = fixed_method(row.method()) {
-                let path = row.path().replace("{*", "{");
-                let operation = bare(&path);
-                paths.add_path_operation(path, vec![method], operation);
-            }
+            let Some(method) = fixed_method(row.method()) else { continue };
+            let path = row.path().replace("{*", "{");
+            // Two paths that differ in the names of parameters are the same one (OpenAPI 3.1 section 4.8.8.1).
+            let known = paths.paths.keys().find(|known| is_same(known, &path)).cloned();
+            let path = known.unwrap_or(path);
+            let operation = bare(&path);
+            paths.add_path_operation(path, vec![method], operation);
         }
     }
 }
 
-/// The path without the names of its parameters: `/orders/{}/{*}`.
-fn shape(path: &str) -> String {
-    let mut within = false;
-    let mut shape = String::with_capacity(path.len());
-    for c in path.chars() {
-        if c == '}' {
-            within = false;
-        }
-        if !within || c == '*' && shape.ends_with('{') {
-            shape.push(c);
-        }
-        if c == '{' {
-            within = true;
-        }
-    }
-    shape
+/// How a route's segment takes one of a path, as axum prefers them.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Taken {
+    AsItIs,
+    /// By a parameter.
+    Named,
+    /// By a parameter that takes the rest.
+    Rest,
+    /// By what is nested there, which takes its prefix as well.
+    Nested,
 }
 
-/// Whether a path is answered by what was nested at this one, which ends in `/*`.
-fn is_within(path: &str, nested: &str) -> bool {
-    let rest = nested.strip_suffix("/*").and_then(|prefix| path.strip_prefix(prefix));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// How a route takes a path of a document, segment by segment; the smallest is the one that axum takes.
+fn fit(path: &str, route: &str) -> Option<Vec<Taken>> {
+    let mut segments = path.split('/');
+    let mut taken = Vec::new();
+    for wanted in route.split('/') {
+        if wanted == "*" {
+            taken.push(Taken::Nested);
+            return Some(taken);
+        }
+        // OpenAPI has no sign for a parameter that takes the rest: it is written as any other.
+        let segment = segments.next()?;
+        if wanted.starts_with("{*") {
+            taken.push(Taken::Rest);
+            return (!segment.is_empty()).then_some(taken);
+        }
+        if segment == wanted || is_parameter(segment) && is_parameter(wanted) {
+            taken.push(Taken::AsItIs);
+        } else if is_parameter(wanted) && !segment.is_empty() {
+            taken.push(Taken::Named);
+        } else {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(taken)
+}
+
+/// Two braces are axum's way to write one that is nothing but a brace.
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with('{') && !segment.starts_with("{{") && segment.ends_with('}')
+}
+
+fn is_same(path: &str, other: &str) -> bool {
+    fit(path, other).is_some_and(|taken| taken.iter().all(|taken| *taken == Taken::AsItIs))
 }
 
 /// The parameters in a path, each once.
