@@ -69,6 +69,8 @@
     feature = "utoipa",
     doc = "| [`openapi`] | what the policies say, written into an OpenAPI document |"
 )]
+//! | [`explain`] | why a token passes or not: [`Verifier::explain`] |
+//! | [`audit`] | who decided what: a record of each decision for an [`Observer`](audit::Observer) |
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
 //! | [`clock`] | time, which a test turns |
 #![cfg_attr(feature = "testing", doc = "| [`testing`] | an issuer of your own, ready-made claims |")]
@@ -172,6 +174,7 @@
 //! | `plain http allowed` | WARN | `issuer` |
 //! | `tenant resolver failed` | WARN; DEBUG while failures of the same kind repeat | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
+//! | `decision` | INFO, target `tower_bearer::audit`, with [`audit::EventLog`] alone | `stage`, `outcome`, `kind`, `reason`, `issuer`, `policy` |
 //!
 //! Each fetch of keys runs in a span `key refresh` (INFO, field `issuer`) of its own, without a parent: it serves every
 //! request that waits for it, and outlives them.
@@ -266,6 +269,9 @@ pub mod keys;
 pub mod verify;
 
 pub mod claims;
+
+pub mod audit;
+pub mod explain;
 
 pub mod authenticate;
 

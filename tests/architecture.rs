@@ -14,12 +14,13 @@ use std::{
 use syn::{Attribute, Item, Meta, UseTree, punctuated::Punctuated, spanned::Spanned, visit::Visit};
 
 /// The rooms by row: a file names only what lies in a lower row, or in its own room.
-const ROWS: [&[&str]; 9] = [
+const ROWS: [&[&str]; 10] = [
     &["error", "clock"],
     &["token", "observe", "json"],
     &["claims", "keys", "challenge"],
     &["issuer"],
     &["verify", "policy"],
+    &["audit", "explain"],
     &["authenticate", "authorize"],
     &["extract", "readiness", "guard", "metadata"],
     &["openapi"],

@@ -23,6 +23,7 @@ use tokio::task::yield_now;
 use tower::ServiceExt as _;
 use tower_bearer::{
     AuthenticateLayer, Claims, Issuer, Verifier,
+    audit::EventLog,
     clock::Clock as _,
     guard::{GuardedRouter, guarded, named},
     issuer::{Tenant, Tenants},
@@ -173,7 +174,7 @@ impl Listener for Ear {
         event.record(&mut fields);
         let mut everything = self.everything.lock().unwrap();
         everything.push_str(&format!("{} {:?}\n", event.metadata().target(), fields.0));
-        if event.metadata().target() == "tower_bearer" {
+        if ["tower_bearer", "tower_bearer::audit"].contains(&event.metadata().target()) {
             let message = fields.0.remove("message").unwrap_or_default();
             let level = *event.metadata().level();
             self.ours.lock().unwrap().push(Heard { level, message, fields: fields.0 });
@@ -226,7 +227,7 @@ struct Documented {
 /// The table of events at the top of `src/observe/mod.rs`, by message.
 fn vocabulary() -> BTreeMap<String, Documented> {
     let table = documented("message");
-    assert_eq!(table.len(), 15, "the table was not read");
+    assert_eq!(table.len(), 16, "the table was not read");
     table
 }
 
@@ -957,7 +958,7 @@ async fn no_event_ever_contains_a_token_a_secret_or_the_value_of_a_claim() {
     ];
     let mut told = BTreeSet::new();
     for (setup, verifier) in verifiers {
-        let app = routes().layer(AuthenticateLayer::new(verifier.clone()));
+        let app = routes().layer(AuthenticateLayer::new(verifier.clone()).observer(EventLog));
         // Healthy, then waiting for a fetch, then in an outage.
         for state in ["healthy", "stale", "down"] {
             match state {

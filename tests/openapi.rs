@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     hash::{Hash as _, Hasher as _},
+    time::Duration,
 };
 use tower::ServiceExt as _;
 use tower_bearer::{
@@ -18,7 +19,7 @@ use tower_bearer::{
     guard::{GuardedRouter, guarded, named},
     metadata::ProtectedResource,
     openapi::{Security, undocumented},
-    policy::{Policy, optional, public, role, scope},
+    policy::{Policy, Rule, max_age, optional, public, role, rule, scope},
     testing::TestIssuer,
 };
 use utoipa::openapi::{
@@ -306,6 +307,38 @@ fn no_more_of_a_policy_is_published_than_scopes_and_logins() {
     );
     let open = described(&Security::bearer().with_policy_text(), r#"public("probes ask it")"#);
     assert_eq!(open["x-policy"], r#"public("probes ask it")"#);
+}
+
+struct CanRefund;
+
+impl Rule for CanRefund {
+    const NAME: &'static str = "can-refund";
+
+    fn policy() -> Policy {
+        (scope("refunds") | scope("all")) & role("manager") & max_age(Duration::from_secs(60))
+    }
+}
+
+#[test]
+fn a_rule_is_described_by_what_it_takes() {
+    let routes: GuardedRouter =
+        GuardedRouter::new().route("/it", guarded::get(scope("orders") & rule::<CanRefund>(), ok));
+    let it = |security: Security| {
+        let json = written(&security, document(&[(HttpMethod::Get, "/it")]), &routes);
+        json["paths"]["/it"]["get"].clone()
+    };
+    let quiet = it(Security::bearer());
+    assert_eq!(quiet["security"], json!([{"bearer": ["orders", "refunds"]}, {"bearer": ["orders", "all"]}]));
+    assert!(quiet["responses"]["401"]["description"].as_str().unwrap().contains("`max_age` of `60` seconds"));
+    assert!(!quiet.to_string().contains("manager") && !quiet.to_string().contains("can-refund"), "{quiet}");
+    let whole = it(Security::bearer().with_policy_text());
+    assert_eq!(whole["x-policy"], "scope(orders) & rule(can-refund)");
+    assert_eq!(
+        whole["x-policy-rules"],
+        json!({"can-refund": "(scope(refunds) | scope(all)) & role(manager) & max_age(60)"})
+    );
+    // Read from a text and not bound, it has no policy.
+    assert_eq!(described(&Security::bearer(), "rule(can-refund)")["security"], json!([{"bearer": []}]));
 }
 
 #[test]

@@ -1,5 +1,10 @@
 use super::{layer::Shared, service::admit};
-use crate::{challenge::Render, error::AuthError, verify::Verification};
+use crate::{
+    audit::{DecisionRecord, Stage},
+    challenge::{Render, untold},
+    error::AuthError,
+    verify::Verification,
+};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use std::{
@@ -74,6 +79,11 @@ where
             let next = match this.state.as_mut().project() {
                 StateProj::Called { future } => {
                     let response = ready!(future.poll(cx))?;
+                    if !this.shared.observers.is_empty()
+                        && let Some(error) = untold(&response)
+                    {
+                        this.shared.observers.tell(|| DecisionRecord::refused(Stage::Handler, error));
+                    }
                     return Poll::Ready(Ok(this.shared.drawing.draw_marked(response)));
                 }
                 StateProj::Refused { error } => match error.take() {
@@ -85,10 +95,16 @@ where
                     let verified = ready!(verification.as_mut().poll(cx));
                     match (verified, held.take()) {
                         (Ok(claims), Some(mut held)) => {
-                            admit(held.1.extensions_mut(), claims);
+                            admit(held.1.extensions_mut(), claims, &this.shared.observers);
                             State::Readying { held: Some(held) }
                         }
-                        (Err(error), _) => State::Refused { error: Some(error) },
+                        (Err(error), held) => {
+                            this.shared.observers.tell(|| {
+                                let record = DecisionRecord::refused(Stage::Authenticate, &error);
+                                held.as_ref().map_or(record, |held| record.on(held.1.extensions()))
+                            });
+                            State::Refused { error: Some(error) }
+                        }
                         (Ok(_), None) => State::Refused { error: None },
                     }
                 }

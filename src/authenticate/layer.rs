@@ -1,5 +1,6 @@
 use super::Authenticate;
 use crate::{
+    audit::{Observer, Observers},
     challenge::{Drawing, EmptyBody},
     claims::ClaimMap,
     token::{TokenSource, TokenSources},
@@ -36,6 +37,7 @@ pub(super) struct Shared<T, R> {
     pub(super) strip_token: bool,
     pub(super) sources: TokenSources,
     pub(super) drawing: Drawing<R>,
+    pub(super) observers: Observers,
 }
 
 impl<T> AuthenticateLayer<T> {
@@ -47,6 +49,7 @@ impl<T> AuthenticateLayer<T> {
             strip_token: false,
             sources: TokenSources::default(),
             drawing: Drawing::default(),
+            observers: Observers::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -103,6 +106,13 @@ impl<T, R> AuthenticateLayer<T, R> {
         self.change(|shared| shared.drawing.resource_metadata = Some(url.into()))
     }
 
+    /// Tells this [`Observer`] of every decision on every request: of this layer, of the policies behind it, and of what
+    /// is refused within. Each call adds one. Default: nobody is told, and nothing is done for it.
+    #[must_use]
+    pub fn observer(self, observer: impl Observer) -> Self {
+        self.change(|shared| shared.observers.add(observer))
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Shared<T, R>)) -> Self {
         change(Arc::make_mut(&mut self.shared));
         self
@@ -112,10 +122,12 @@ impl<T, R> AuthenticateLayer<T, R> {
     /// [`ProblemJson`](crate::challenge::ProblemJson). Default: [`EmptyBody`].
     #[must_use]
     pub fn render<R2>(self, renderer: R2) -> AuthenticateLayer<T, R2> {
-        let Shared { verifier, optional, strip_token, sources, drawing } = self.shared.as_ref().clone();
+        let Shared { verifier, optional, strip_token, sources, drawing, observers } =
+            self.shared.as_ref().clone();
         let Drawing { realm, resource_metadata, .. } = drawing;
         let drawing = Drawing { renderer: Arc::new(renderer), realm, resource_metadata };
-        AuthenticateLayer { shared: Arc::new(Shared { verifier, optional, strip_token, sources, drawing }) }
+        let shared = Shared { verifier, optional, strip_token, sources, drawing, observers };
+        AuthenticateLayer { shared: Arc::new(shared) }
     }
 }
 
@@ -128,6 +140,7 @@ impl<T, R> Clone for Shared<T, R> {
             strip_token: self.strip_token,
             sources: self.sources.clone(),
             drawing: self.drawing.clone(),
+            observers: self.observers.clone(),
         }
     }
 }

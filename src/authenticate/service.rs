@@ -1,7 +1,8 @@
 use super::{ResponseFuture, layer::Shared};
 use crate::{
+    audit::{DecisionRecord, Observers, Stage},
     challenge::{EmptyBody, Render},
-    claims::{ClaimMap, Claims, Verdict, Verifies},
+    claims::{ClaimMap, Claims, Verdict},
     error::{AuthError, Reason},
     observe,
     verify::{Begun, Verification},
@@ -77,15 +78,38 @@ where
 }
 
 /// Puts the verified caller where handlers and policies look, in the place of whoever else may stand there.
-pub(super) fn admit<T: Send + Sync + 'static>(extensions: &mut Extensions, claims: Claims<T>) {
-    extensions.insert(Verdict::Admitted(claims.principal().clone(), Verifies::into::<T>()));
+pub(super) fn admit<T: Send + Sync + 'static>(
+    extensions: &mut Extensions,
+    claims: Claims<T>,
+    observers: &Observers,
+) {
+    let observed = !observers.is_empty();
+    extensions.insert(Verdict::new::<T>(Some(claims.principal().clone()), observed));
     extensions.insert(claims);
+    if observed {
+        let_hear(extensions, observers);
+    }
 }
 
 /// Says that nobody is calling, and takes out whoever somebody else put there.
-fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions) {
+fn pass_anonymous<T: Send + Sync + 'static>(extensions: &mut Extensions, observers: &Observers) {
+    let observed = !observers.is_empty();
     extensions.remove::<Claims<T>>();
-    extensions.insert(Verdict::Anonymous(Verifies::into::<T>()));
+    extensions.insert(Verdict::new::<T>(None, observed));
+    if observed {
+        let_hear(extensions, observers);
+    }
+}
+
+/// Tells whoever listens that the request goes on, and lets the policies behind know of them. Out of the way of requests
+/// that nobody observes.
+#[cold]
+fn let_hear(extensions: &mut Extensions, observers: &Observers) {
+    observers.tell(|| {
+        let caller = extensions.get().and_then(Verdict::caller);
+        caller.map_or_else(DecisionRecord::anonymous, DecisionRecord::admitted).on(extensions)
+    });
+    extensions.insert(observers.clone());
 }
 
 impl<S: Clone, T, R> Authenticate<S, T, R> {
@@ -120,15 +144,17 @@ where
         let shared = Arc::clone(&self.shared);
         match course {
             Course::Refuse(error) => {
+                let record = || DecisionRecord::refused(Stage::Authenticate, &error);
+                shared.observers.tell(|| record().on(request.extensions()));
                 self.give_back_readiness();
                 ResponseFuture::refused(error, shared)
             }
             Course::Admit(claims) => {
-                admit(request.extensions_mut(), claims);
+                admit(request.extensions_mut(), claims, &shared.observers);
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Anonymous => {
-                pass_anonymous::<T>(request.extensions_mut());
+                pass_anonymous::<T>(request.extensions_mut(), &shared.observers);
                 ResponseFuture::called(self.inner.call(request), shared)
             }
             Course::Wait(verification) => {

@@ -50,7 +50,7 @@ impl AuthorizeLayer {
     pub fn reporting(self, tighter: Policy) -> Self {
         let policy = self.policy().clone();
         observe::reports_only(None, &policy, &tighter);
-        Self { in_force: Arc::new(InForce { policy, report_only: Some(tighter) }) }
+        Self { in_force: Arc::new(InForce::new(policy, Some(tighter))) }
     }
 
     /// The policy that is required.

@@ -1,12 +1,13 @@
 use super::{ResponseFuture, report::report};
+#[cfg(feature = "axum")]
+use crate::{audit::Stage, error::Reason, policy::NamedPolicy};
 use crate::{
-    claims::Principal,
+    audit::{DecisionRecord, Observers},
+    claims::{Principal, Verdict},
     error::AuthError,
     observe,
-    policy::{Decision, InForce},
+    policy::{Decision, InForce, Policy, Ruled},
 };
-#[cfg(feature = "axum")]
-use crate::{error::Reason, policy::NamedPolicy};
 use http::{Extensions, Request, Response};
 use std::{
     sync::Arc,
@@ -58,13 +59,13 @@ impl<S> Authorize<S> {
 
 impl Rule {
     /// One look at what is in force, so that a reload has happened for the whole of a request or for nothing of it.
-    fn decide(&self, extensions: &Extensions) -> Result<(), AuthError> {
+    fn decide(&self, extensions: &mut Extensions) -> Result<(), AuthError> {
         match self {
             Self::Fixed(in_force) => decide(in_force, extensions),
             #[cfg(feature = "axum")]
             Self::Named(named) => named.ask(|in_force| match in_force {
                 Some(in_force) => decide(in_force, extensions),
-                None => Err(missing(named)),
+                None => Err(missing(named, extensions)),
             }),
         }
     }
@@ -72,7 +73,7 @@ impl Rule {
 
 /// Nobody said what the name stands for, so it stands for nobody.
 #[cfg(feature = "axum")]
-fn missing(named: &NamedPolicy) -> AuthError {
+fn missing(named: &NamedPolicy, extensions: &Extensions) -> AuthError {
     let error = AuthError::new(Reason::PolicyMissing);
     let name = named.name();
     observe::miswired(
@@ -80,22 +81,49 @@ fn missing(named: &NamedPolicy) -> AuthError {
         &error,
         format_args!("the policies that have {name:?}: give them to `GuardedRouter::with_policies`"),
     );
+    if let Some(observers) = extensions.get::<Observers>() {
+        observers.tell(|| DecisionRecord::refused(Stage::Authorize, &error).on(extensions));
+    }
     error
 }
 
 /// The decision, from what the request carries.
-fn decide(in_force: &InForce, extensions: &Extensions) -> Result<(), AuthError> {
+fn decide(in_force: &InForce, extensions: &mut Extensions) -> Result<(), AuthError> {
     let policy = &in_force.policy;
     let forgotten =
         format_args!("AuthenticateLayer around the policy `{policy}`: add it outside of this route");
-    let principal = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
-    match policy.decide(principal) {
+    let (principal, observed) = Principal::look_observed(extensions, observe::Layer::Authorize, forgotten)?;
+    let decided = match policy.decide(principal) {
         Decision::Allow => {
             observe::permitted();
             report(in_force, principal);
             Ok(())
         }
         Decision::Deny(denial) => Err(observe::denied(AuthError::from(denial), policy)),
+    };
+    if observed {
+        tell(policy, principal, decided.as_ref().err(), extensions);
+    }
+    if !in_force.rules.is_empty() && decided.is_ok() {
+        grant(&in_force.rules, extensions);
+    }
+    decided
+}
+
+/// Writes down for the handlers which of the policy's rules the caller meets.
+fn grant(rules: &[Ruled], extensions: &mut Extensions) {
+    if let Some(verdict) = extensions.get_mut::<Verdict>() {
+        let caller = verdict.caller();
+        let permits: Vec<_> = rules.iter().filter_map(|rule| rule.permit(caller)).collect();
+        verdict.grant(permits);
+    }
+}
+
+/// Out of the way of requests that nobody observes.
+#[cold]
+fn tell(policy: &Policy, principal: Option<&Principal>, error: Option<&AuthError>, extensions: &Extensions) {
+    if let Some(observers) = extensions.get::<Observers>() {
+        observers.tell(|| DecisionRecord::by_policy(policy, principal, error).on(extensions));
     }
 }
 
@@ -112,8 +140,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.rule.decide(request.extensions()) {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match self.rule.decide(request.extensions_mut()) {
             Ok(()) => ResponseFuture::called(self.inner.call(request)),
             Err(error) => ResponseFuture::refused(error),
         }

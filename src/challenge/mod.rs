@@ -8,7 +8,7 @@ mod refusal;
 mod render;
 mod value;
 
-pub(crate) use refusal::{Drawing, refuse};
+pub(crate) use refusal::{Drawing, refuse, untold};
 pub use render::{EmptyBody, ProblemJson, Render};
 pub use value::Challenge;
 

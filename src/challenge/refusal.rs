@@ -32,6 +32,12 @@ impl<B: Default> From<AuthError> for Response<B> {
     }
 }
 
+/// The refusal that a response from within waits to be drawn for, if nobody was told of it yet.
+pub(crate) fn untold<B>(response: &Response<B>) -> Option<&AuthError> {
+    response.extensions().get::<Undrawn>()?;
+    response.extensions().get().filter(|error: &&AuthError| !error.is_told())
+}
+
 /// What is the same for every refusal of a layer.
 #[derive(Debug, Default)]
 pub(crate) struct Drawing<R> {

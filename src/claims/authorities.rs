@@ -1,5 +1,6 @@
 use super::ClaimPath;
 use crate::json::{Document, Item, Span};
+use std::sync::Arc;
 
 /// What a token can say of a caller's rights; each kind is read from claims of the issuer's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,16 +112,16 @@ impl AuthorityMapping {
         }
     }
 
-    pub(crate) fn read(&self, claims: &Document) -> Authorities {
+    pub(crate) fn read(self: &Arc<Self>, claims: &Document) -> Authorities {
         let mut items = Vec::with_capacity(16);
         let mut read = |places: &Option<Vec<Place>>, spaced| {
             let start = items.len();
             let known = read_all(places.as_deref().unwrap_or_default(), claims, spaced, &mut items);
             // What was read before one claim turned out unreadable is nobody's right.
-            let end = if known.is_some() { items.len() } else { start };
+            let end = if known.is_ok() { items.len() } else { start };
             items.truncate(end);
-            let number = |number| u16::try_from(number).ok();
-            known.and_then(|()| Some([number(start)?, number(end)?]))
+            let number = |number| u16::try_from(number).map_err(|_| Gap::Unreadable);
+            known.and_then(|()| Ok([number(start)?, number(end)?]))
         };
         Authorities {
             scopes: read(&self.scopes, true),
@@ -128,23 +129,62 @@ impl AuthorityMapping {
             permissions: read(&self.permissions, false),
             groups: read(&self.groups, false),
             items,
+            mapping: Arc::clone(self),
         }
+    }
+
+    fn places(&self, authority: Authority) -> &[Place] {
+        let places = match authority {
+            Authority::Scopes => &self.scopes,
+            Authority::Roles => &self.roles,
+            Authority::Permissions => &self.permissions,
+            Authority::Groups => &self.groups,
+        };
+        places.as_deref().unwrap_or_default()
     }
 }
 
-/// The caller's rights as read, by where they stand in the claims; `None` is "the token does not say", which is not the
-/// same as "has none".
-#[derive(Default)]
+/// Why a token does not say something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// The claim is not there.
+    Absent,
+    /// It is there, and is not of a type that could say it.
+    Unreadable,
+    /// The issuer announced that it left the claim out, or some of it.
+    CutOff,
+}
+
+/// The caller's rights as read, by where they stand in the claims; a [`Gap`] is "the token does not say", which is not
+/// the same as "has none".
 pub(crate) struct Authorities {
     items: Vec<Span>,
-    scopes: Option<Part>,
-    roles: Option<Part>,
-    permissions: Option<Part>,
-    groups: Option<Part>,
+    scopes: Part,
+    roles: Part,
+    permissions: Part,
+    groups: Part,
+    /// What they were read by, for whoever asks where they stand.
+    mapping: Arc<AuthorityMapping>,
 }
 
 /// From, and up to; no token has more items than that counts.
-type Part = [u16; 2];
+type Part = Result<[u16; 2], Gap>;
+
+/// Those of a token that says nothing.
+impl Default for Authorities {
+    fn default() -> Self {
+        let absent = Err(Gap::Absent);
+        let mapping = Arc::default();
+        Self {
+            items: Vec::new(),
+            scopes: absent,
+            roles: absent,
+            permissions: absent,
+            groups: absent,
+            mapping,
+        }
+    }
+}
 
 impl Authorities {
     /// `claims` are those that these were read from.
@@ -153,30 +193,47 @@ impl Authorities {
         authority: Authority,
         claims: &'a Document,
     ) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
-        let [start, end] = match authority {
+        let [start, end] = self.read(authority).ok()?;
+        let items = self.items.get(usize::from(start)..usize::from(end))?;
+        Some(items.iter().map(|item| claims.resolve(*item)))
+    }
+
+    /// Why nothing is listed; `None` where something is, be it an empty list.
+    pub(crate) fn gap(&self, authority: Authority) -> Option<Gap> {
+        self.read(authority).err()
+    }
+
+    /// The claims that they are read from.
+    pub(crate) fn places(&self, authority: Authority) -> impl Iterator<Item = &ClaimPath> {
+        self.mapping.places(authority).iter().map(|place| &place.path)
+    }
+
+    fn read(&self, authority: Authority) -> Part {
+        match authority {
             Authority::Scopes => self.scopes,
             Authority::Roles => self.roles,
             Authority::Permissions => self.permissions,
             Authority::Groups => self.groups,
-        }?;
-        let items = self.items.get(usize::from(start)..usize::from(end))?;
-        Some(items.iter().map(|item| claims.resolve(*item)))
+        }
     }
 }
 
 /// The union of the claims that are there; nothing known if one of them cannot be read or was cut off.
-fn read_all(places: &[Place], claims: &Document, spaced: bool, into: &mut Vec<Span>) -> Option<()> {
-    let mut known = None;
+fn read_all(places: &[Place], claims: &Document, spaced: bool, into: &mut Vec<Span>) -> Result<(), Gap> {
+    let mut known = Err(Gap::Absent);
     for Place { path, shape } in places {
-        if is_cut_off(claims, path.claim()) || path.is_blocked(claims) {
-            return None;
+        if is_cut_off(claims, path.claim()) {
+            return Err(Gap::CutOff);
+        }
+        if path.is_blocked(claims) {
+            return Err(Gap::Unreadable);
         }
         if let Some(value) = path.find(claims) {
-            match shape {
-                Shape::Values => read_one(value, spaced, into)?,
-                Shape::Keys => read_keys(value, into)?,
-            }
-            known = Some(());
+            let read = match shape {
+                Shape::Values => read_one(value, spaced, into),
+                Shape::Keys => read_keys(value, into),
+            };
+            known = Ok(read.ok_or(Gap::Unreadable)?);
         }
     }
     known
@@ -222,12 +279,12 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(claims: Value, authority: Authority) -> Option<Vec<Box<str>>> {
-        read_by(&AuthorityMapping::standard(), claims, authority)
+        read_by(AuthorityMapping::standard(), claims, authority)
     }
 
-    fn read_by(mapping: &AuthorityMapping, claims: Value, authority: Authority) -> Option<Vec<Box<str>>> {
+    fn read_by(mapping: AuthorityMapping, claims: Value, authority: Authority) -> Option<Vec<Box<str>>> {
         let claims = Document::of(&claims);
-        let authorities = mapping.read(&claims);
+        let authorities = Arc::new(mapping).read(&claims);
         authorities.listed(authority, &claims).map(|items| items.map(Into::into).collect())
     }
 
@@ -275,7 +332,7 @@ mod tests {
     fn a_way_that_is_blocked_leaves_nothing_known() {
         let mut mapping = AuthorityMapping::default();
         assert_eq!(mapping.set(Authority::Roles, ["roles", "/realm_access/roles"]), [""; 0]);
-        let roles = |claims: Value| read_by(&mapping, claims, Authority::Roles);
+        let roles = |claims: Value| read_by(mapping.clone(), claims, Authority::Roles);
         assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": ["suspended"]})), None);
         assert_eq!(roles(json!({"roles": ["clerk"], "realm_access": {}})), list(&["clerk"]));
     }
@@ -284,7 +341,7 @@ mod tests {
     fn the_names_of_an_object_are_roles_only_where_the_mapping_says_so() {
         let mut mapping = AuthorityMapping::default();
         assert_eq!(mapping.set_keys(Authority::Roles, ["urn:roles"]), [""; 0]);
-        let roles = |claims: Value| read_by(&mapping, claims, Authority::Roles);
+        let roles = |claims: Value| read_by(mapping.clone(), claims, Authority::Roles);
         assert_eq!(roles(json!({"urn:roles": {"clerk": {"1": "acme.test"}}})), list(&["clerk"]));
         assert_eq!(roles(json!({"urn:roles": {}})), list(&[]));
         for unreadable in [

@@ -31,11 +31,11 @@ impl<T: Send + Sync + 'static> Claims<T> {
                 ),
             ));
         }
-        match (verdict, extensions.get::<Self>()) {
-            (Verdict::Anonymous(_), _) => Ok(None),
-            (Verdict::Admitted(..), Some(claims)) => Ok(Some(claims.clone())),
+        match (verdict.caller(), extensions.get::<Self>()) {
+            (None, _) => Ok(None),
+            (Some(_), Some(claims)) => Ok(Some(claims.clone())),
             // That is no anonymous request.
-            (Verdict::Admitted(..), None) => {
+            (Some(_), None) => {
                 let forgotten = format_args!("the claims: a layer between removed them from the request");
                 Err(missing(Layer::Handler, forgotten))
             }
@@ -60,9 +60,17 @@ impl Principal {
         asking: Layer,
         forgotten: fmt::Arguments<'_>,
     ) -> Result<Option<&'a Self>, AuthError> {
-        match extensions.get() {
-            Some(Verdict::Admitted(principal, _)) => Ok(Some(principal)),
-            Some(Verdict::Anonymous(_)) => Ok(None),
+        Self::look_observed(extensions, asking, forgotten).map(|(principal, _)| principal)
+    }
+
+    /// The same, and whether somebody wants to hear what is decided on the request.
+    pub(crate) fn look_observed<'a>(
+        extensions: &'a Extensions,
+        asking: Layer,
+        forgotten: fmt::Arguments<'_>,
+    ) -> Result<(Option<&'a Self>, bool), AuthError> {
+        match extensions.get::<Verdict>() {
+            Some(verdict) => Ok((verdict.caller(), verdict.is_observed())),
             None => Err(missing(asking, forgotten)),
         }
     }

@@ -1,4 +1,5 @@
 use super::{Claims, Principal};
+use crate::error::AuthError;
 use std::any::{TypeId, type_name};
 
 /// Which `T` a layer verifies into, told without knowing it.
@@ -8,21 +9,54 @@ pub(crate) struct Verifies {
     tell: fn() -> (TypeId, &'static str),
 }
 
-/// What `AuthenticateLayer` leaves in a request's extensions beside the claims: its word on who is calling. Of a private type, so
-/// that nobody else can put one there or take it out, and the last layer's stands.
+/// What `AuthenticateLayer` leaves in a request's extensions beside the claims: its word on who is calling. Of a private
+/// type, so that nobody else can put one there or take it out, and the last layer's stands.
 #[derive(Clone)]
-pub(crate) enum Verdict {
-    /// This caller, with claims of that type beside him.
-    Admitted(Principal, Verifies),
-    /// No token, and the layer is optional.
-    Anonymous(Verifies),
+pub(crate) struct Verdict {
+    /// `None`: no token, and the layer is optional.
+    caller: Option<Principal>,
+    /// What claims stand beside him.
+    verifies: Verifies,
+    observed: bool,
+    /// What the policies on the way have granted to this caller. Here, so that a layer's verdict on somebody else takes it
+    /// along.
+    permits: Vec<Permit>,
+}
+
+/// Whether a caller meets a rule that stands in the route's policy.
+#[derive(Clone)]
+pub(crate) struct Permit {
+    pub(crate) rule: TypeId,
+    pub(crate) refusal: Option<AuthError>,
 }
 
 impl Verdict {
+    /// `observed`: whether somebody wants to hear what is decided on this request. That is here, and not looked for in the
+    /// request, so that nobody pays for it who is not observed.
+    pub(crate) fn new<T: 'static>(caller: Option<Principal>, observed: bool) -> Self {
+        Self { caller, verifies: Verifies::into::<T>(), observed, permits: Vec::new() }
+    }
+
+    pub(crate) fn caller(&self) -> Option<&Principal> {
+        self.caller.as_ref()
+    }
+
+    pub(crate) fn grant(&mut self, permits: impl IntoIterator<Item = Permit>) {
+        self.permits.extend(permits);
+    }
+
+    /// What the innermost policy with this rule in it has found; `None` where the rule stands in none.
+    #[cfg(feature = "axum")]
+    pub(crate) fn permit(&self, rule: TypeId) -> Option<&Permit> {
+        self.permits.iter().rev().find(|permit| permit.rule == rule)
+    }
+
     pub(super) fn verifies(&self) -> Verifies {
-        match self {
-            Self::Admitted(_, verifies) | Self::Anonymous(verifies) => *verifies,
-        }
+        self.verifies
+    }
+
+    pub(super) fn is_observed(&self) -> bool {
+        self.observed
     }
 }
 

@@ -17,7 +17,7 @@ pub use path::{ClaimPath, ClaimPathError};
 pub use principal::Principal;
 pub use typed::Claims;
 
-pub(crate) use authorities::{Authorities, Authority, AuthorityMapping};
-pub(crate) use mark::{Verdict, Verifies};
+pub(crate) use authorities::{Authorities, Authority, AuthorityMapping, Gap};
+pub(crate) use mark::{Permit, Verdict};
 pub(crate) use principal::{Registered, client};
 pub(crate) use watch::{Watch, numeric_date};

@@ -1,4 +1,4 @@
-use super::{Authorities, Authority, ClaimMap, ClaimPath, Watch, authorities::is_cut_off, numeric_date};
+use super::{Authorities, Authority, ClaimMap, ClaimPath, Gap, Watch, authorities::is_cut_off, numeric_date};
 use crate::json::{Document, Item, Span};
 use serde_json::Value;
 use std::{
@@ -143,6 +143,21 @@ impl Principal {
         self.claims.caller().authorities.listed(authority, self.document())
     }
 
+    /// Why the token says nothing of one kind of right; `None` where it does.
+    pub(crate) fn gap(&self, authority: Authority) -> Option<Gap> {
+        self.claims.caller().authorities.gap(authority)
+    }
+
+    /// The claims that one kind of right is read from, by the issuer's mapping.
+    pub(crate) fn places(&self, authority: Authority) -> impl Iterator<Item = &ClaimPath> {
+        self.claims.caller().authorities.places(authority)
+    }
+
+    /// The claim that names the client, read or not.
+    pub(crate) fn client_claim(&self) -> Option<&'static str> {
+        CLIENT.into_iter().find(|name| self.document().contains(name))
+    }
+
     /// Whether the issuer announced that it left this claim out.
     pub(crate) fn is_cut_off(&self, claim: &str) -> bool {
         is_cut_off(self.document(), claim)
@@ -175,9 +190,12 @@ impl Principal {
     }
 }
 
+/// The names that issuers write the client under.
+const CLIENT: [&str; 4] = ["client_id", "azp", "cid", "appid"];
+
 /// The first of the names that issuers write the client under; unreadable there is unknown, not the next name.
 pub(crate) fn client(claims: &Document) -> Option<Span> {
-    ["client_id", "azp", "cid", "appid"].iter().find_map(|name| claims.get(name))?.span()
+    CLIENT.iter().find_map(|name| claims.get(name))?.span()
 }
 
 /// Some systems count time in fewer bits than a NumericDate has; what is beyond them is as far as they go.

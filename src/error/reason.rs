@@ -151,6 +151,10 @@ reasons! {
     PolicyNotMet = "policy_not_met", InsufficientScope, MORE;
     /// The route's policy wants the user to log in again: more strongly, or more recently (RFC 9470).
     StepUpNeeded = "step_up_needed", InsufficientAuthentication, LOGIN;
+    /// Somebody who was asked, see `authorize::ask`, has said no.
+    AskedAndDenied = "asked_and_denied", InsufficientScope, MORE;
+    /// Whoever is asked cannot tell at present: an outage, not the caller's fault.
+    AskedInVain = "asked_in_vain", Unavailable, SILENT;
 
     /// A policy or an extractor ran without `AuthenticateLayer` around it.
     LayerMissing = "layer_missing", Misconfigured, SILENT;
@@ -158,6 +162,8 @@ reasons! {
     ClaimsTypeDiffers = "claims_type_differs", Misconfigured, SILENT;
     /// A route asks for its policy by a name that no policies were given for.
     PolicyMissing = "policy_missing", Misconfigured, SILENT;
+    /// A handler asks for a rule that its route's policy has not.
+    RuleMissing = "rule_missing", Misconfigured, SILENT;
     /// Keys have to be fetched, and there is no tokio runtime.
     RuntimeMissing = "runtime_missing", Misconfigured, SILENT;
 }

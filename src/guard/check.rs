@@ -15,6 +15,9 @@ impl RouteTable {
     /// 7. A [`named`](super::named) policy that was not given: everybody is answered 500.
     /// 8. A policy that reports only with one of the faults above, that would refuse nobody, or that stands beside
     ///    `public`, where nobody looks at tokens.
+    /// 9. A handler that asks for [`Allowed<R>`](super::Allowed) where the policy has no `rule::<R>()`: everybody whom the policy
+    ///    lets pass is answered 500. And one that insists on it where callers pass by another way. Found by the names of the
+    ///    handler's arguments, so not within an extractor of your own.
     ///
     /// Only what the terms' form decides is found: `scope(a) & !scope(a)` is not. The faults do not make a route less
     /// safe; serving it with them is allowed.
@@ -63,6 +66,7 @@ fn of_policy(row: &Row) -> Vec<String> {
         )];
     }
     let mut faults = row.policy().nonsense();
+    faults.extend(row.wants().iter().filter_map(|wanted| row.policy().unmet(wanted)));
     if let Some(tighter) = row.report_only() {
         faults.extend(tighter.nonsense().into_iter().map(|sentence| format!("report only: {sentence}")));
         if row.access() == Access::Public {

@@ -1,10 +1,11 @@
 //! What stands before a handler: the policy from the start, the authentication once `into_router` knows it.
 
+use super::allowed::wanted;
 use crate::{
     authenticate::AuthenticateLayer,
     authorize::{Authorize, AuthorizeLayer},
     challenge::Render,
-    policy::{InForce, LivePolicies, NamedPolicy, Policy, Reading, Standing, deny},
+    policy::{InForce, LivePolicies, NamedPolicy, Policy, Reading, Standing, Use, Wanted, deny},
 };
 use axum::{
     body::Body,
@@ -13,7 +14,7 @@ use axum::{
     routing::{MethodRouter, Route},
 };
 use serde::de::DeserializeOwned;
-use std::{convert::Infallible, fmt, sync::Arc};
+use std::{any::type_name, convert::Infallible, fmt, sync::Arc};
 use tower::util::BoxCloneSyncService;
 use tower_layer::Layer;
 
@@ -27,6 +28,8 @@ type Guarded = BoxCloneSyncService<Request, Response, Infallible>;
 #[derive(Clone)]
 pub struct Guard {
     rule: Rule,
+    /// The types of the handler's arguments, by name: for what the table can find out of them.
+    arguments: &'static str,
 }
 
 #[derive(Clone)]
@@ -48,7 +51,7 @@ enum Rule {
 /// assert!(routes.table().check().is_err());
 /// ```
 pub fn named(name: impl Into<Arc<str>>) -> Guard {
-    Guard { rule: Rule::Named(Arc::new(NamedPolicy::new(name.into()))) }
+    Guard::new(Rule::Named(Arc::new(NamedPolicy::new(name.into()))))
 }
 
 /// What a guard stands for at one moment.
@@ -58,9 +61,20 @@ pub(super) struct Shown {
     pub(super) name: Option<Arc<str>>,
     /// Not so where a name waits for its policies: then it is a `deny` here.
     pub(super) is_bound: bool,
+    /// What the handler asks for.
+    pub(super) wants: Vec<Wanted>,
 }
 
 impl Guard {
+    fn new(rule: Rule) -> Self {
+        Self { rule, arguments: "" }
+    }
+
+    /// What stands before a handler whose arguments are `T`.
+    pub(super) fn before<T>(self) -> Self {
+        Self { arguments: type_name::<T>(), ..self }
+    }
+
     /// The name that still waits for its policy.
     pub(super) fn waits_for(&self) -> Option<&Arc<str>> {
         match &self.rule {
@@ -69,18 +83,25 @@ impl Guard {
         }
     }
 
+    /// What a route at this place asks of the policies that it is to be given.
+    pub(super) fn used_at(&self, place: String) -> Use {
+        Use { place, wants: wanted(self.arguments) }
+    }
+
     /// The same, with its name looked up if it has one that waits.
     pub(super) fn bound(&self, live: &LivePolicies) -> Self {
         match &self.rule {
-            Rule::Named(named) => Self { rule: Rule::Named(Arc::new(named.bound(live))) },
+            Rule::Named(named) => Self { rule: Rule::Named(Arc::new(named.bound(live))), ..*self },
             Rule::Fixed(_) => self.clone(),
         }
     }
 
     pub(super) fn shown(&self, reading: &mut Reading) -> Shown {
+        let wants = wanted(self.arguments);
         let named = match &self.rule {
             Rule::Fixed(layer) => {
-                return Shown { in_force: Arc::clone(layer.in_force()), name: None, is_bound: true };
+                let in_force = Arc::clone(layer.in_force());
+                return Shown { in_force, name: None, is_bound: true, wants };
             }
             Rule::Named(named) => named,
         };
@@ -89,6 +110,7 @@ impl Guard {
             is_bound: found.is_some(),
             in_force: found.unwrap_or_else(|| Arc::new(deny().into())),
             name: Some(Arc::clone(named.name())),
+            wants,
         }
     }
 
@@ -117,7 +139,7 @@ impl From<Policy> for Guard {
 /// The layer's policy, and the one that reports only.
 impl From<AuthorizeLayer> for Guard {
     fn from(layer: AuthorizeLayer) -> Self {
-        Self { rule: Rule::Fixed(layer) }
+        Self::new(Rule::Fixed(layer))
     }
 }
 

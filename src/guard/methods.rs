@@ -48,7 +48,7 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        self.add(filter, policy.into(), on(filter, handler))
+        self.add(filter, policy.into().before::<T>(), on(filter, handler))
     }
 
     /// Adds a service for the methods of a filter.
@@ -107,7 +107,7 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        self.add_any(guard, any(handler))
+        self.add_any(guard.before::<T>(), any(handler))
     }
 
     pub(super) fn any_service<V>(self, guard: Guard, service: V) -> Self

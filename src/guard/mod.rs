@@ -18,7 +18,10 @@
 //! 9. A policy may be [`named`] and stand in a file ([`Policies`](crate::policy::Policies)), which can be replaced while
 //!    the program runs: for all routes at once, or not at all. A name never holds what lets everybody through, so no
 //!    file takes a guard away; and a name without a policy is a 500.
-//! 10. A tighter policy may stand beside one and only [report](crate::AuthorizeLayer::reporting); it changes no answer.
+//! 10. A handler that must not run without a permission of the application's own asks for [`Allowed<R>`](Allowed); the
+//!     route's policy grants it, by [`rule::<R>()`](crate::policy::rule). Without that it is a 500, and
+//!     [`RouteTable::check`] finds it.
+//! 11. A tighter policy may stand beside one and only [report](crate::AuthorizeLayer::reporting); it changes no answer.
 //!
 //! # Example
 //!
@@ -128,6 +131,7 @@
 //!     .nest_service("/admin", scope("admin"), Router::<()>::new().route("/users", get(list)));
 //! ```
 
+mod allowed;
 mod answers;
 mod check;
 mod gate;
@@ -138,6 +142,7 @@ mod recipe;
 mod router;
 mod table;
 
+pub use allowed::Allowed;
 pub use gate::{Guard, named};
 pub use methods::GuardedMethodRouter;
 pub use router::GuardedRouter;

@@ -1,7 +1,7 @@
 use super::{GuardedRouter, recipe::Recipe};
 use crate::{
     error::ConfigError,
-    policy::{Checks, LivePolicies, Policies},
+    policy::{Checks, LivePolicies, Policies, Use},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +12,7 @@ where
     /// Gives the routes that were added so far the policies that they ask for by [`name`](super::named), and a handle to
     /// replace them while the program runs.
     ///
-    /// A `check(…)` in a policy takes its function from `checks`, now and at each reload. Routes that are added later,
+    /// A `check(…)` in a policy takes its function from `checks`, and a `rule(…)` its policy, now and at each reload. Routes that are added later,
     /// or come by `nest` and `merge`, keep what they were given, or wait for a later call.
     ///
     /// ```
@@ -52,7 +52,8 @@ where
     /// 1. a name that a route asks for and that is not there; one that is there and no route asks for; one that is
     ///    there twice;
     /// 2. a text that is no policy, with the position in it;
-    /// 3. a `check(…)` that is not in `checks`;
+    /// 3. a `check(…)` or a `rule(…)` that is not in `checks`; and a rule that a route's handler asks for
+    ///    ([`Allowed`](super::Allowed)) and that its policy has not;
     /// 4. a policy that nobody can meet and that is not exactly `deny`, and whatever else
     ///    [`RouteTable::check`](super::RouteTable::check) would find in one;
     /// 5. `public(…)`, `optional(…)`, and whatever else lets everybody through: a file can change who may pass a guard,
@@ -73,12 +74,13 @@ where
     }
 
     /// The names without a policy, each with the routes that ask for it.
-    fn waiting(&self) -> BTreeMap<Arc<str>, Vec<String>> {
+    fn waiting(&self) -> BTreeMap<Arc<str>, Vec<Use>> {
         let mut names: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for ((path, answers), guards) in &self.rows {
-            for name in guards.iter().filter_map(|guard| guard.waits_for()) {
-                let routes = names.entry(Arc::clone(name)).or_default();
-                routes.push(format!("{} {path}", answers.name()));
+            for guard in guards {
+                let Some(name) = guard.waits_for() else { continue };
+                let place = format!("{} {path}", answers.name());
+                names.entry(Arc::clone(name)).or_default().push(guard.used_at(place));
             }
         }
         names

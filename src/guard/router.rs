@@ -175,7 +175,7 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        self.fall_back(policy.into(), any(handler))
+        self.fall_back(policy.into().before::<T>(), any(handler))
     }
 
     /// The service that answers where no route does.
@@ -195,7 +195,7 @@ where
         H: Handler<T, S>,
         T: 'static,
     {
-        let guard = policy.into();
+        let guard = policy.into().before::<T>();
         self.rows.entry((BELOW.to_owned(), Answers::NotAllowed)).or_default().push(guard.clone());
         self.shape = self.shape.method_not_allowed_fallback(answers::nothing);
         let handler = any(handler);

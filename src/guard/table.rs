@@ -1,8 +1,8 @@
 use super::{answers::Answers, gate::Shown};
-use crate::policy::{Policy, Standing};
+use crate::policy::{Policy, Standing, Wanted};
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
-use std::fmt;
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, fmt, iter};
 
 /// Who may call what: every method of every route with its policy, by path, then by method.
 ///
@@ -78,7 +78,12 @@ impl RouteTable {
         self.rows.iter().map(Row::policy)
     }
 
-    /// As a table in Markdown (GitHub's dialect).
+    /// The [rules](crate::policy::rule) that stand in the policies, by name, each with what it takes.
+    pub fn rules(&self) -> BTreeMap<&str, &Policy> {
+        self.rows.iter().flat_map(Row::rules).collect()
+    }
+
+    /// As a table in Markdown (GitHub's dialect). What the rules in it take stands below, as a list.
     pub fn to_markdown(&self) -> String {
         let columns = self.columns();
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -94,11 +99,16 @@ impl RouteTable {
             });
             text.push_str(&line(cells.collect()));
         }
+        for (at, (name, policy)) in self.rules().into_iter().enumerate() {
+            text.push_str(if at == 0 { "\n" } else { "" });
+            text.push_str(&format!("- {}: {}\n", code(&rule_text(name)), code(&policy.to_string())));
+        }
         text
     }
 
     /// As an array of objects with the members `access` (`public`, `optional`, `guarded`), `method`, `name` (a string or
-    /// `null`), `path`, `policy` (its text form), `reason` and `report_only` (each a string or `null`).
+    /// `null`), `path`, `policy` (its text form), `reason` and `report_only` (each a string or `null`), and `rules`: what the
+    /// rules in the two policies take, by name.
     pub fn to_json(&self) -> Value {
         self.rows
             .iter()
@@ -111,6 +121,7 @@ impl RouteTable {
                     "policy": row.policy().to_string(),
                     "reason": row.reason(),
                     "report_only": row.report_only().map(ToString::to_string),
+                    "rules": row.rules().map(|(name, rule)| (name.to_owned(), rule.to_string().into())).collect::<Map<_, _>>(),
                 })
             })
             .collect()
@@ -161,6 +172,11 @@ impl Row {
         self.guard.in_force.report_only.as_ref()
     }
 
+    /// The rules in its policies.
+    fn rules(&self) -> impl Iterator<Item = (&str, &Policy)> {
+        iter::once(self.policy()).chain(self.report_only()).flat_map(Policy::rules)
+    }
+
     /// The name, if it has no policy yet.
     pub(super) fn waits_for(&self) -> Option<&str> {
         self.name().filter(|_| !self.guard.is_bound)
@@ -181,6 +197,11 @@ impl Row {
             Standing::Public(reason) | Standing::Optional(reason) => Some(reason),
             Standing::Nobody | Standing::Rule => None,
         }
+    }
+
+    /// The rules that the handler asks for.
+    pub(super) fn wants(&self) -> &[Wanted] {
+        &self.guard.wants
     }
 
     pub(super) fn answers(&self) -> Answers {
@@ -240,13 +261,13 @@ impl Access {
     }
 }
 
-/// Columns, the heads of them first, each line ended.
+/// Columns, the heads of them first, each line ended; below them what the rules in it take.
 impl fmt::Display for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.columns();
         let heads = columns.iter().map(|column| column.head().to_owned()).collect::<Vec<_>>();
         let cells = |row: &Row| columns.iter().map(|column| row.cell(*column)).collect();
-        let lines: Vec<Vec<String>> = std::iter::once(heads).chain(self.rows.iter().map(cells)).collect();
+        let lines: Vec<Vec<String>> = iter::once(heads).chain(self.rows.iter().map(cells)).collect();
         let width =
             |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max();
         let widths: Vec<_> = (0..columns.len()).map(|at| width(at).unwrap_or(0)).collect();
@@ -254,6 +275,10 @@ impl fmt::Display for RouteTable {
             let padded: Vec<_> =
                 line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             writeln!(f, "{}", padded.join("  ").trim_end())?;
+        }
+        for (at, (name, policy)) in self.rules().into_iter().enumerate() {
+            let gap = if at == 0 { "\n" } else { "" };
+            writeln!(f, "{gap}{} is {policy}", rule_text(name))?;
         }
         Ok(())
     }
@@ -263,6 +288,11 @@ impl Serialize for RouteTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.to_json().serialize(serializer)
     }
+}
+
+/// As it stands in a policy's text.
+fn rule_text(name: &str) -> String {
+    format!("rule({name})")
 }
 
 /// A code span that a `|` does not end the cell of, and a backtick does not end.

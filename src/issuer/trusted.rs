@@ -22,7 +22,7 @@ use std::{sync::atomic::AtomicBool, time::Duration};
 pub(crate) struct TrustedIssuer {
     pub(crate) identifiers: Vec<Arc<str>>,
     pub(crate) algorithms: Vec<Algorithm>,
-    pub(crate) mapping: AuthorityMapping,
+    pub(crate) mapping: Arc<AuthorityMapping>,
     pub(crate) typs: Vec<Box<str>>,
     pub(crate) expects: Expects,
     pub(crate) keys: IssuerKeys,
@@ -169,7 +169,7 @@ impl Issuer {
             algorithms: algorithms.unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec()),
             keys: self.start_keys(&terms.clock, before.map(|before| &before.keys)),
             identifiers: self.identifiers,
-            mapping: self.mapping.or(&terms.mapping).or(&AuthorityMapping::standard()),
+            mapping: Arc::new(self.mapping.or(&terms.mapping).or(&AuthorityMapping::standard())),
             typs: self.typs,
             expects: self.expects,
         }

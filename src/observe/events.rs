@@ -60,6 +60,24 @@ pub(crate) fn policies_kept(error: &dyn fmt::Display) {
     event!(WARN, %error, "policies kept");
 }
 
+pub(crate) fn decision(decided: &super::Decided<'_>) {
+    let &super::Decided { stage, outcome, error, issuer, policy } = decided;
+    let kind = error.map_or("none", |error| kind_id(error.kind()));
+    let reason = error.map_or("none", |error| error.reason().id());
+    let issuer = issuer.unwrap_or("none");
+    tracing::event!(
+        target: "tower_bearer::audit",
+        Level::INFO,
+        stage,
+        outcome,
+        kind,
+        reason,
+        issuer,
+        %policy,
+        "decision"
+    );
+}
+
 pub(super) fn miswired(error: &AuthError, forgotten: fmt::Arguments<'_>) {
     event!(ERROR, reason = error.reason().id(), %forgotten, "wired wrong");
 }

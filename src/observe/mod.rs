@@ -24,6 +24,7 @@
 //! | `plain http allowed` | WARN | `issuer` |
 //! | `tenant resolver failed` | WARN; DEBUG while failures of the same kind repeat | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
+//! | `decision` | INFO, target `tower_bearer::audit`, with `audit::EventLog` alone | `stage`, `outcome`, `kind`, `reason`, `issuer`, `policy` |
 //!
 //! | span | level | fields |
 //! | --- | --- | --- |
@@ -86,6 +87,7 @@ mod decisions;
 mod refreshes;
 
 pub(crate) use decisions::{denied, miswired, refused, refused_within, would_deny};
+pub(crate) use events::decision;
 #[cfg(feature = "remote")]
 pub(crate) use events::{keys_recalled, resolver_failed, resolver_recovered, store_failed};
 pub(crate) use events::{plain_http, reports_only};
@@ -96,6 +98,9 @@ pub(crate) use metrics::{
 };
 #[cfg(feature = "remote")]
 pub(crate) use refreshes::{in_refresh, refresh_failed, refreshed};
+
+use crate::error::AuthError;
+use std::fmt;
 
 /// Where a decision is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +130,16 @@ pub(crate) struct Refresh {
     pub(crate) recovered: bool,
     /// The issuer sent a set, be it the same, and not "not modified".
     pub(crate) sent: bool,
+}
+
+/// One decision, as `audit` writes it down.
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody listens"))]
+pub(crate) struct Decided<'a> {
+    pub(crate) stage: &'static str,
+    pub(crate) outcome: &'static str,
+    pub(crate) error: Option<&'a AuthError>,
+    pub(crate) issuer: Option<&'a str>,
+    pub(crate) policy: &'a dyn fmt::Display,
 }
 
 /// The five short values of a refused token that an operator may see.

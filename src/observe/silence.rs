@@ -20,6 +20,8 @@ pub(crate) fn policies_reloaded(_: usize, _: usize) {}
 #[cfg(feature = "axum")]
 pub(crate) fn policies_kept(_: &dyn fmt::Display) {}
 
+pub(crate) fn decision(_: &super::Decided<'_>) {}
+
 pub(super) fn miswired(_: &AuthError, _: fmt::Arguments<'_>) {}
 
 pub(crate) fn plain_http(_: &str) {}

@@ -2,7 +2,9 @@ use super::{answers::Refusals, operations, routes::Routes};
 use crate::{
     error::{ConfigError, Fault},
     guard::{Access, RouteTable, Row},
+    policy::Policy,
 };
+use serde_json::{Map, Value};
 use std::{collections::BTreeSet, fmt};
 use utoipa::openapi::{
     Components, Content, OpenApi, RefOr,
@@ -77,7 +79,8 @@ impl Security {
         self.body("application/problem+json", Refusals::problem())
     }
 
-    /// Publishes the whole policy of each operation, in its text form, as the extension `x-policy`.
+    /// Publishes the whole policy of each operation, in its text form, as the extension `x-policy`; and what the
+    /// [rules](crate::policy::rule) in it take, by name, as `x-policy-rules`.
     ///
     /// Everybody who reads the document then reads the names of roles and groups, and the values of claims, that open each
     /// operation. Default: off.
@@ -139,8 +142,7 @@ impl Security {
     fn write(&self, operation: &mut Operation, row: &Row) {
         operation.security = Some(self.requirements(row));
         if self.policy_text {
-            let text = [("x-policy", row.policy().to_string())].into_iter().collect::<Extensions>();
-            operation.extensions.get_or_insert_default().merge(text);
+            operation.extensions.get_or_insert_default().merge(policy_text(row.policy()));
         }
         let refusals = Refusals { row, body: self.body.as_ref(), policy_text: self.policy_text };
         for (status, response) in refusals.all() {
@@ -171,6 +173,16 @@ impl Security {
         };
         components.security_schemes.entry(self.name.clone()).or_insert_with(scheme);
     }
+}
+
+/// The text form, which has a rule's name alone; and what the rules in it take.
+fn policy_text(policy: &Policy) -> Extensions {
+    let rules = policy.rules().into_iter();
+    let rules: Map<_, _> =
+        rules.map(|(name, rule)| (name.to_owned(), Value::from(rule.to_string()))).collect();
+    let text = ("x-policy", Value::from(policy.to_string()));
+    let rules = (!rules.is_empty()).then_some(("x-policy-rules", Value::Object(rules)));
+    [text].into_iter().chain(rules).collect()
 }
 
 /// Adds what is missing; what has a description keeps it.

@@ -61,6 +61,11 @@ impl Policy {
         scopes
     }
 
+    /// A part of a policy as one of its own.
+    pub(super) fn of(node: &Node) -> Self {
+        Self { node: node.clone(), depth: node.depth() }
+    }
+
     pub(super) fn node(&self) -> &Node {
         &self.node
     }
@@ -111,21 +116,36 @@ impl Node {
         }
     }
 
-    /// Calls `each` with every term, in order, and whether it stands under a `!`.
+    /// Calls `each` with every term, in order, and whether it stands under a `!`; those that a rule consists of included.
     pub(super) fn visit<'p>(&'p self, negated: bool, each: &mut impl FnMut(&'p Term, bool)) {
         match self {
-            Self::Term(term) => each(term, negated),
+            Self::Term(term) => {
+                each(term, negated);
+                if let Term::Rule(rule) = term {
+                    rule.policy().into_iter().for_each(|policy| policy.node.visit(negated, each));
+                }
+            }
             Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.visit(negated, each)),
             Self::Not(inner) => inner.visit(true, each),
         }
     }
 
+    /// Without those that a rule consists of: they are its own.
     pub(super) fn visit_mut(&mut self, each: &mut impl FnMut(&mut Term)) {
         match self {
             Self::Term(term) => each(term),
             Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(|part| part.visit_mut(each)),
             Self::Not(inner) => inner.visit_mut(each),
         }
+    }
+
+    fn depth(&self) -> u8 {
+        let inner = match self {
+            Self::Term(_) => 0,
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Not(inner) => inner.depth(),
+        };
+        inner.saturating_add(1)
     }
 
     fn chain(&self) -> Option<Chain> {

@@ -51,6 +51,11 @@ impl Node {
                 scopes.iter().for_each(|scope| add(&mut all, &**scope));
                 Some(vec![all])
             }
+            // One that was not bound has no policy yet.
+            Self::Term(Term::Rule(rule)) => match rule.policy() {
+                Some(policy) => policy.node().alternatives(),
+                None => Some(vec![Vec::new()]),
+            },
             Self::Term(_) | Self::Not(_) => Some(vec![Vec::new()]),
             Self::All(parts) => parts.iter().try_fold(vec![Vec::new()], |before, part| {
                 let part = part.alternatives()?;

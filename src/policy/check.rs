@@ -1,4 +1,4 @@
-use super::{Policy, Truth, term::Term};
+use super::{Policy, Rule, Truth, rule::Ruled, term::Term};
 use crate::{
     claims::Principal,
     error::{ConfigError, Fault},
@@ -33,6 +33,7 @@ pub(super) struct Check {
 #[must_use]
 pub struct Checks {
     functions: BTreeMap<String, CheckFn>,
+    rules: BTreeMap<String, Ruled>,
 }
 
 impl Checks {
@@ -50,49 +51,69 @@ impl Checks {
         self.functions.insert(name.into(), erased(f));
         self
     }
+
+    /// Adds a [`Rule`], under its name; a second one of the same name takes the first one's place.
+    pub fn with_rule<R: Rule>(mut self) -> Self {
+        self.rules.insert(R::NAME.to_owned(), Ruled::known::<R>(R::NAME.into()));
+        self
+    }
+
+    pub(super) fn rule(&self, name: &str) -> Option<&Ruled> {
+        self.rules.get(name)
+    }
 }
 
 /// Shows the names.
 impl fmt::Debug for Checks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Checks ")?;
-        f.debug_set().entries(self.functions.keys()).finish()
+        f.debug_set().entries(self.functions.keys()).entries(self.rules.keys()).finish()
     }
 }
 
 impl Policy {
-    /// Gives every unbound [`check`](super::check) its function. One that has a function keeps it.
+    /// Gives every unbound [`check`](super::check) its function, and every unbound [`rule`](super::rule) its policy. One
+    /// that has its own keeps it.
     ///
     /// # Errors
     ///
     /// One fault for each name that is not in `checks`, all of them at once.
     pub fn bind(self, checks: &Checks) -> Result<Self, ConfigError> {
         let bound = self.bind_known(checks);
-        let unknown = bound.unbound();
-        ConfigError::check(unknown.iter().map(|name| unknown_check(name)).collect())?;
+        ConfigError::check(bound.unbound_terms().iter().map(|(kind, name)| unknown(kind, name)).collect())?;
         Ok(bound)
     }
 
     /// Leaves those as they are that are not in `checks`.
     pub(super) fn bind_known(mut self, checks: &Checks) -> Self {
-        self.node_mut().visit_mut(&mut |term| {
-            if let Term::Check(check) = term {
-                check.bind(checks);
-            }
+        self.node_mut().visit_mut(&mut |term| match term {
+            Term::Check(check) => check.bind(checks),
+            Term::Rule(rule) => rule.bind(checks),
+            _ => {}
         });
         self
     }
 
-    /// The names of the checks that have no function, in the policy's order, once each; they are unknown to everybody.
+    /// The names of the checks that have no function and of the rules that have no policy, in the policy's order; they are
+    /// unknown to everybody.
     pub fn unbound(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        self.node().visit(false, &mut |term, _| match term {
-            Term::Check(check) if check.function.is_none() && !names.contains(&check.name()) => {
-                names.push(check.name());
+        self.unbound_terms().into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// The same, each with what it is: `check` or `rule`. Once each.
+    pub(super) fn unbound_terms(&self) -> Vec<(&'static str, &str)> {
+        let mut missing = Vec::new();
+        self.node().visit(false, &mut |term, _| {
+            let unbound = match term {
+                Term::Check(check) if !check.is_bound() => ("check", check.name()),
+                Term::Rule(rule) if rule.policy().is_none() => ("rule", rule.name()),
+                _ => return,
+            };
+            if !missing.contains(&unbound) {
+                missing.push(unbound);
             }
-            _ => {}
         });
-        names
+        missing
     }
 }
 
@@ -111,6 +132,10 @@ impl Check {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn is_bound(&self) -> bool {
+        self.function.is_some()
     }
 
     pub(super) fn run(&self, principal: &Principal) -> Truth {
@@ -137,8 +162,8 @@ fn erased<R: Into<Truth>>(f: impl Fn(&Principal) -> R + Send + Sync + 'static) -
     Arc::new(move |principal| f(principal).into())
 }
 
-fn unknown_check(name: &str) -> Fault {
-    Fault::new("policy", format!("there is no check named {name:?}"))
+fn unknown(kind: &str, name: &str) -> Fault {
+    Fault::new("policy", format!("there is no {kind} named {name:?}"))
 }
 
 #[cfg(test)]

@@ -1,14 +1,9 @@
-use super::{
-    Policy, Truth,
-    algebra::Node,
-    login::{Login, StepUp},
-    term::Term,
-};
+use super::{Policy, Truth, login::StepUp};
 use crate::{
     claims::{Claims, Principal},
     error::{AuthError, Reason},
 };
-use std::{borrow::Borrow, mem, sync::Arc, time::Duration};
+use std::{borrow::Borrow, sync::Arc, time::Duration};
 
 /// What a policy decides on a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +86,17 @@ impl Policy {
         if self.evaluate(principal) == Truth::Yes {
             return Decision::Allow;
         }
-        Decision::Deny(self.node().way(principal).denial(principal.is_none()))
+        Decision::Deny(self.denial(principal))
+    }
+
+    /// The refusal of a caller who does not meet the policy.
+    pub(crate) fn denial(&self, principal: Option<&Principal>) -> Denial {
+        let (mut way, anonymous) = (self.node().way(principal), principal.is_none());
+        let step_up = way.take_login().step_up().filter(|_| !anonymous);
+        // Scopes are named in a step-up challenge where they are missing as well (RFC 9470 section 3).
+        let named = step_up.is_none() || way.missing() > 0;
+        let scopes = way.scopes().filter(|_| named).map(Arc::clone).collect();
+        Denial { scopes, step_up, anonymous }
     }
 
     /// The scopes that a token needs here, those this caller has included, in the policy's order, once each.
@@ -146,108 +151,6 @@ impl<T> Claims<T> {
     /// The [`AuthError`] that `AuthorizeLayer` answers with, see [`Denial::into_error`].
     pub fn require(&self, policy: impl Borrow<Policy>) -> Result<(), AuthError> {
         self.principal().require(policy)
-    }
-}
-
-/// One way to meet a policy: the scopes and the login it takes, and whether they are all it takes.
-struct Way<'p> {
-    needed: Vec<Needed<'p>>,
-    login: Login<'p>,
-    nothing_else: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Needed<'p> {
-    scope: &'p Arc<str>,
-    held: bool,
-}
-
-impl Node {
-    /// The way that asks least of this caller.
-    fn way(&self, principal: Option<&Principal>) -> Way<'_> {
-        let mut way = Way::by_nothing();
-        self.add_to(&mut way, principal);
-        way
-    }
-
-    /// Adds what this part asks to a way that has to meet it, too.
-    fn add_to<'p>(&'p self, way: &mut Way<'p>, principal: Option<&Principal>) {
-        let by_scope = |scope| Way::by_scope(scope, principal);
-        match self {
-            Self::Term(Term::Scope(scope)) => way.add(Needed::of(scope, principal)),
-            Self::Term(Term::AnyScope(scopes)) => way.join(Way::least(scopes.iter().map(by_scope))),
-            Self::Term(Term::AllScopes(scopes)) => {
-                scopes.iter().for_each(|scope| way.add(Needed::of(scope, principal)));
-            }
-            // Whoever comes back with a token is authenticated, so nothing else stands in the way.
-            Self::Term(Term::Authenticated) => {}
-            Self::Term(Term::Acr(values)) => {
-                way.login.join(Login::in_context(values, self.holds(principal)));
-            }
-            Self::Term(Term::MaxAge(age)) => way.login.join(Login::within(*age, self.holds(principal))),
-            Self::Term(_) | Self::Not(_) => way.nothing_else &= self.holds(principal),
-            Self::All(parts) => parts.iter().for_each(|part| part.add_to(way, principal)),
-            Self::Any(parts) => way.join(Way::least(parts.iter().map(|part| part.way(principal)))),
-        }
-    }
-
-    fn holds(&self, principal: Option<&Principal>) -> bool {
-        self.evaluate(principal) == Truth::Yes
-    }
-}
-
-impl<'p> Needed<'p> {
-    fn of(scope: &'p Arc<str>, principal: Option<&Principal>) -> Self {
-        Self { scope, held: principal.is_some_and(|principal| principal.has_scope(scope)) }
-    }
-}
-
-impl<'p> Way<'p> {
-    fn by_nothing() -> Self {
-        Self { needed: Vec::new(), login: Login::default(), nothing_else: true }
-    }
-
-    fn by_scope(scope: &'p Arc<str>, principal: Option<&Principal>) -> Self {
-        Self { needed: vec![Needed::of(scope, principal)], ..Self::by_nothing() }
-    }
-
-    fn add(&mut self, needed: Needed<'p>) {
-        if !self.needed.iter().any(|known| known.scope == needed.scope) {
-            self.needed.push(needed);
-        }
-    }
-
-    fn join(&mut self, other: Self) {
-        self.nothing_else &= other.nothing_else;
-        self.login.join(other.login);
-        other.needed.into_iter().for_each(|needed| self.add(needed));
-    }
-
-    /// `min_by_key` keeps the first of equals.
-    fn least(ways: impl Iterator<Item = Self>) -> Self {
-        ways.min_by_key(|way| (!way.can_be_met(), way.missing(), way.login.is_missing()))
-            .unwrap_or(Self { nothing_else: false, ..Self::by_nothing() })
-    }
-
-    /// By a token with more scopes, or of a new login.
-    fn can_be_met(&self) -> bool {
-        self.nothing_else && self.login.is_possible()
-    }
-
-    fn missing(&self) -> usize {
-        self.needed.iter().filter(|needed| !needed.held).count()
-    }
-
-    fn scopes(self) -> impl Iterator<Item = &'p Arc<str>> {
-        self.needed.into_iter().map(|needed| needed.scope)
-    }
-
-    fn denial(mut self, anonymous: bool) -> Denial {
-        let step_up = mem::take(&mut self.login).step_up().filter(|_| !anonymous);
-        // Scopes are named in a step-up challenge where they are missing as well (RFC 9470 section 3).
-        let named = step_up.is_none() || self.missing() > 0;
-        let scopes = self.scopes().filter(|_| named).map(Arc::clone).collect();
-        Denial { scopes, step_up, anonymous }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What holds for every policy and every token.
 
 use super::{
-    oracle::{Rule, judge},
+    oracle::{Rule, behind, judge},
     sample::{ISSUER, NOW, principal},
     *,
 };
@@ -121,6 +121,7 @@ fn term() -> impl Strategy<Value = Rule> {
         2 => age().prop_map(Rule::MaxAge),
         1 => select(&[Rule::Authenticated, Rule::Public, Rule::Optional, Rule::Deny][..]),
         1 => any::<Option<bool>>().prop_map(Rule::Check),
+        2 => (0..2usize).prop_map(Rule::Named),
     ]
 }
 
@@ -187,10 +188,31 @@ fn policy(rule: &Rule) -> Policy {
         Rule::Public => public("some reason"),
         Rule::Optional => optional("reason"),
         Rule::Deny => deny(),
+        Rule::Named(0) => super::rule::<First>(),
+        Rule::Named(_) => super::rule::<Second>(),
         Rule::Check(answer) => check(check_name(answer), move |_| answer),
         Rule::And(a, b) => policy(&a) & policy(&b),
         Rule::Or(a, b) => policy(&a) | policy(&b),
         Rule::Not(inner) => !policy(&inner),
+    }
+}
+
+struct First;
+struct Second;
+
+impl super::Rule for First {
+    const NAME: &'static str = "first";
+
+    fn policy() -> Policy {
+        policy(&behind(0))
+    }
+}
+
+impl super::Rule for Second {
+    const NAME: &'static str = "the second";
+
+    fn policy() -> Policy {
+        policy(&behind(1))
     }
 }
 
@@ -203,7 +225,12 @@ fn check_name(answer: Option<bool>) -> &'static str {
 }
 
 fn checks() -> Checks {
-    Checks::new().with("yes", |_| true).with("no", |_| false).with("unknown", |_| None)
+    Checks::new()
+        .with("yes", |_| true)
+        .with("no", |_| false)
+        .with("unknown", |_| None)
+        .with_rule::<First>()
+        .with_rule::<Second>()
 }
 
 fn path_text(path: &[String]) -> String {
@@ -243,6 +270,16 @@ fn scopes_and_roles() -> impl Strategy<Value = Option<Value>> {
     option::weighted(0.9, lists.prop_map(|(scopes, roles)| json!({"scope": scopes, "roles": roles})))
 }
 
+/// Each node says what its own text, read as a policy, would say; and why, where that is unknown.
+fn agrees(explained: &Explained, caller: Option<&Principal>) -> Result<(), TestCaseError> {
+    let alone = explained.text().parse::<Policy>().unwrap().bind(&checks()).unwrap();
+    prop_assert_eq!(explained.truth(), alone.evaluate(caller), "{}", alone);
+    let is_open = explained.truth() == Truth::Unknown && explained.joint() == Joint::Term;
+    prop_assert_eq!(explained.unknown().is_some(), is_open, "{}", alone);
+    prop_assert_eq!(explained.unknown() == Some(Unknown::Nobody), is_open && caller.is_none(), "{}", alone);
+    explained.parts().iter().try_for_each(|part| agrees(part, caller))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -253,6 +290,15 @@ proptest! {
         prop_assert_eq!(truth(&policy, caller.as_ref()), expected, "{}", policy);
         let allowed = denied_scopes(&policy, caller.as_ref()).is_none();
         prop_assert_eq!(allowed, expected == Truth::Yes);
+    }
+
+    #[test]
+    fn an_explanation_agrees_with_the_decision_at_every_node(rule in rule(), caller in caller()) {
+        let (policy, caller) = (policy(&rule), caller.map(principal));
+        let explained = policy.explain(caller.as_ref());
+        prop_assert_eq!(explained.truth() == Truth::Yes, policy.decide(caller.as_ref()).is_allow());
+        prop_assert_eq!(explained.text(), policy.to_string());
+        agrees(&explained, caller.as_ref())?;
     }
 
     #[test]
@@ -370,6 +416,22 @@ proptest! {
             }
             prop_assert_eq!(truth(&policy, Some(&gained)), Truth::Yes, "{} with {}", policy, gained);
         }
+    }
+
+    #[test]
+    fn what_is_lacking_is_empty_where_the_policy_allows_and_names_the_scopes_of_the_denial(
+        rule in rule(),
+        caller in caller(),
+    ) {
+        let (policy, caller) = (policy(&rule), caller.map(principal));
+        let lacking = policy.lacking(caller.as_ref());
+        prop_assert_eq!(lacking.is_empty(), policy.evaluate(caller.as_ref()) == Truth::Yes, "{}", policy);
+        for term in &lacking {
+            prop_assert!(term.evaluate(caller.as_ref()) != Truth::Yes, "{} of {}", term, policy);
+        }
+        let required = policy.required_scopes(caller.as_ref());
+        let scopes = lacking.iter().flat_map(Policy::scopes);
+        prop_assert!(scopes.into_iter().all(|scope| required.contains(&scope)), "{:?} of {}", lacking, policy);
     }
 
     #[test]

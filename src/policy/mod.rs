@@ -26,7 +26,7 @@
 //! | `issuer(https://id.example.com)`, `client(web)` | [`issuer`], [`client`] |
 //! | `acr(urn:acr:2fa)`, `acr(gold, silver)`, `max_age(300)` (seconds) | [`acr`], [`any_acr`], [`max_age`] |
 //! | `authenticated`, `public("health check")`, `optional(catalogue)`, `deny` | [`authenticated`], [`public`], [`optional`], [`deny`] |
-//! | `check(office-hours)` | [`check`]; what is read back waits for [`Policy::bind`] |
+//! | `check(office-hours)`, `rule(can-refund)` | [`check`], [`rule`]; what is read back waits for [`Policy::bind`] |
 //!
 //! An argument stands bare when it is made of letters, digits and ASCII signs other than `( ) , " ' & | ! \`; any
 //! other is a JSON string. A text is at most 64 KiB, a policy nests at most 32 deep.
@@ -49,6 +49,17 @@
 //! # Ok::<(), tower_bearer::policy::PolicyError>(())
 //! ```
 //!
+//! [`Policy::explain`] tells each term's answer, and why one is unknown:
+//!
+//! ```
+//! use tower_bearer::policy::{Truth, Unknown, group, public};
+//!
+//! let explained = (public("probes") | !group("guest")).explain(None);
+//! assert_eq!(explained.truth(), Truth::Yes);
+//! let [_, not_a_guest] = explained.parts() else { panic!("two of them") };
+//! assert_eq!(not_a_guest.parts()[0].unknown(), Some(Unknown::Nobody));
+//! ```
+//!
 #![cfg_attr(
     feature = "axum",
     doc = "[`Policies`] are many of them by name, out of a file, for the routes of a [`GuardedRouter`](crate::guard).\n"
@@ -63,10 +74,12 @@ mod check;
 mod constructors;
 mod decide;
 mod error;
+mod explain;
 mod in_force;
 mod login;
 #[cfg(feature = "axum")]
 mod named;
+mod rule;
 #[cfg(feature = "axum")]
 mod sense;
 #[cfg(feature = "axum")]
@@ -75,6 +88,9 @@ mod term;
 mod text;
 mod truth;
 mod value;
+#[cfg(feature = "axum")]
+mod wanted;
+mod way;
 
 #[cfg(test)]
 mod laws;
@@ -91,11 +107,16 @@ pub use constructors::{
 };
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;
+pub use explain::{Explained, Joint, Unknown};
 pub(crate) use in_force::InForce;
 #[cfg(feature = "axum")]
 pub use named::{LivePolicies, Policies};
 #[cfg(feature = "axum")]
-pub(crate) use named::{NamedPolicy, Reading};
+pub(crate) use named::{NamedPolicy, Reading, Use};
+pub(crate) use rule::Ruled;
+pub use rule::{Rule, rule};
 #[cfg(feature = "axum")]
 pub(crate) use standing::Standing;
 pub use truth::Truth;
+#[cfg(feature = "axum")]
+pub(crate) use wanted::Wanted;

@@ -22,6 +22,8 @@ pub(super) enum Rule {
     Optional,
     Deny,
     Check(Option<bool>),
+    /// A name for another one, see [`behind`].
+    Named(usize),
     And(Box<Rule>, Box<Rule>),
     Or(Box<Rule>, Box<Rule>),
     Not(Box<Rule>),
@@ -42,7 +44,18 @@ pub(super) fn judge(rule: &Rule, claims: Option<&Value>) -> Option<bool> {
         Rule::Not(inner) => judge(inner, claims).map(|truth| !truth),
         Rule::Public | Rule::Optional => Some(true),
         Rule::Deny => Some(false),
+        Rule::Named(number) => judge(&behind(*number), claims),
         term => ask(term, claims?),
+    }
+}
+
+/// What stands behind the two names.
+pub(super) fn behind(number: usize) -> Rule {
+    let either = |a, b| Rule::Or(Box::new(a), Box::new(b));
+    let scope = |text: &str| Rule::Scope(text.to_owned());
+    match number {
+        0 => either(Rule::And(Box::new(scope("a")), Box::new(Rule::Role("b".to_owned()))), scope("c:d")),
+        _ => Rule::Not(Box::new(either(Rule::Group("a".to_owned()), Rule::Named(0)))),
     }
 }
 

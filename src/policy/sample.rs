@@ -35,6 +35,6 @@ pub(super) fn principal(claims: Value) -> Principal {
         issued_at: None,
         watch: Arc::new(Watch::new(Arc::new(Still), LEEWAY)),
     };
-    let authorities = AuthorityMapping::standard().read(&claims);
+    let authorities = Arc::new(AuthorityMapping::standard()).read(&claims);
     Principal::new(registered, authorities, claims)
 }

@@ -32,8 +32,13 @@ impl Policy {
     }
 
     fn functions_missing(&self) -> Vec<String> {
-        let unbound = self.unbound();
-        unbound.iter().map(|name| format!("check({name}) has no function: bind the policy")).collect()
+        let missing = self.unbound_terms().into_iter();
+        missing
+            .map(|(kind, name)| {
+                let what = if kind == "rule" { "policy" } else { "function" };
+                format!("{kind}({name}) has no {what}: bind the policy")
+            })
+            .collect()
     }
 
     /// What makes a policy that is met by some, or should be, say the same to everybody.

@@ -36,7 +36,7 @@ impl Policy {
     /// The terms that say the same to everybody and stand in a larger policy, by name, once each.
     pub(crate) fn constants_within(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
-        if matches!(self.node(), Node::Term(_)) {
+        if matches!(self.node(), Node::Term(term) if !matches!(term, Term::Rule(_))) {
             return names;
         }
         self.node().visit(false, &mut |term, _| {
@@ -60,6 +60,9 @@ impl Node {
             Self::Term(Term::Public(_) | Term::Optional(_)) => vec![Truth::Yes],
             Self::Term(Term::Deny) => vec![Truth::No],
             Self::Term(Term::Authenticated) => vec![Truth::Yes, Truth::Unknown],
+            Self::Term(Term::Rule(rule)) => {
+                rule.policy().map_or_else(|| TRUTHS.to_vec(), |policy| policy.node().possible())
+            }
             Self::Term(_) => TRUTHS.to_vec(),
             Self::All(parts) => {
                 parts.iter().fold(vec![Truth::Yes], |all, part| joined(&all, part, |a, b| a & b))

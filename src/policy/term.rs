@@ -1,4 +1,4 @@
-use super::{Truth, check::Check, value};
+use super::{Truth, check::Check, rule::Ruled, value};
 use crate::{
     claims::{Authority, ClaimPath, Principal},
     json::MAX_DEPTH,
@@ -29,6 +29,8 @@ pub(super) enum Term {
     Optional(Box<str>),
     Deny,
     Check(Check),
+    /// It has a policy of its own, which may be asked where there is nobody.
+    Rule(Ruled),
 }
 
 /// What was expected where a term could not be built.
@@ -39,6 +41,7 @@ impl Term {
         match (self, principal) {
             (Self::Public(_) | Self::Optional(_), _) => Truth::Yes,
             (Self::Deny, _) => Truth::No,
+            (Self::Rule(rule), principal) => rule.evaluate(principal),
             (_, None) => Truth::Unknown,
             (_, Some(principal)) => self.ask(principal),
         }
@@ -63,6 +66,7 @@ impl Term {
             Self::Acr(values) => acr_is(principal, values),
             Self::MaxAge(seconds) => Truth::from(principal.was_authenticated_within(*seconds)),
             Self::Check(check) => check.run(principal),
+            Self::Rule(rule) => rule.evaluate(Some(principal)),
             Self::Authenticated | Self::Public(_) | Self::Optional(_) => Truth::Yes,
             Self::Deny => Truth::No,
         }

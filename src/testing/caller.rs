@@ -1,18 +1,24 @@
 use super::{AUDIENCE, rights};
 use crate::{
-    claims::{AuthorityMapping, ClaimMap, Claims, Principal, Registered, Verdict, Verifies},
+    claims::{AuthorityMapping, ClaimMap, Claims, Permit, Principal, Registered, Verdict},
     json::Document,
+    policy::Rule,
 };
 use http::Request;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+    time::Duration,
+};
 
 /// A verified caller that nobody verified, for tests of handlers and policies. Made by [`caller`].
 #[derive(Debug, Clone)]
 #[must_use = "attach it to a request"]
 pub struct TestCaller {
     claims: Map<String, Value>,
+    permits: Vec<TypeId>,
 }
 
 /// A caller with this subject and no rights; issuer `https://issuer.test`, ends in the far future.
@@ -23,12 +29,12 @@ pub fn caller(subject: &str) -> TestCaller {
         "aud": AUDIENCE,
         "exp": 4_102_444_800u64,
     });
-    TestCaller { claims: claims.as_object().cloned().unwrap_or_default() }
+    TestCaller { claims: claims.as_object().cloned().unwrap_or_default(), permits: Vec::new() }
 }
 
 /// A request without a token behind an optional layer that verifies `T`.
 pub fn anonymous<T: 'static, B>(mut request: Request<B>) -> Request<B> {
-    request.extensions_mut().insert(Verdict::Anonymous(Verifies::into::<T>()));
+    request.extensions_mut().insert(Verdict::new::<T>(None, false));
     request
 }
 
@@ -62,6 +68,13 @@ impl TestCaller {
         self
     }
 
+    /// As if the route's policy had granted this rule, for handlers that ask for `guard::Allowed<R>`. Whether the policy would,
+    /// the route's own test tells.
+    pub fn allowed<R: Rule>(mut self) -> Self {
+        self.permits.push(TypeId::of::<R>());
+        self
+    }
+
     fn push(mut self, name: &str, item: &str) -> Self {
         rights::push(&mut self.claims, name, item);
         self
@@ -86,9 +99,12 @@ impl TestCaller {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
+        let permits = self.permits.clone();
         let claims = self.claims::<T>();
+        let mut verdict = Verdict::new::<T>(Some(claims.principal().clone()), false);
+        verdict.grant(permits.into_iter().map(|rule| Permit { rule, refusal: None }));
         let extensions = request.extensions_mut();
-        extensions.insert(Verdict::Admitted(claims.principal().clone(), Verifies::into::<T>()));
+        extensions.insert(verdict);
         extensions.insert(claims);
         request
     }
@@ -104,7 +120,7 @@ impl TestCaller {
         let registered = self.registered();
         let document = Document::of(&Value::Object(self.claims));
         let text = document.text().to_owned();
-        let authorities = AuthorityMapping::standard().read(&document);
+        let authorities = Arc::new(AuthorityMapping::standard()).read(&document);
         let principal = Principal::new(registered, authorities, document);
         let map = principal.claims();
         let mut all: Box<dyn Any> = Box::new(Some(map.clone()));

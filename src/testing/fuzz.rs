@@ -100,7 +100,7 @@ pub fn claims(data: &[u8]) {
     let issuer = TrustedIssuer {
         identifiers: vec![Arc::from(ISSUER)],
         algorithms: Algorithm::ASYMMETRIC.to_vec(),
-        mapping: AuthorityMapping::standard(),
+        mapping: Arc::new(AuthorityMapping::standard()),
         typs: Vec::new(),
         expects: Expects::default(),
         keys: IssuerKeys::Fixed(Arc::new(KeySet::default())),

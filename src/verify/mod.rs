@@ -1,6 +1,7 @@
 //! The verifier: from an unverified token to claims. Knows nothing of HTTP services.
 //!
-//! A token passes these in order, and the first that it fails names the [`Reason`](crate::error::Reason):
+//! A token passes these in order, and the first that it fails names the [`Reason`](crate::error::Reason); [`Step`] has
+//! them as values, and [`Verifier::explain`] tells how far a token came:
 //!
 //! 1. three parts, canonical base64url, a JOSE header without duplicates and extensions;
 //! 2. a trusted issuer (with one issuer, after the signature);
@@ -23,17 +24,22 @@ mod looks;
 mod rules;
 pub(crate) mod signature;
 mod status;
+mod step;
 mod steps;
 mod verifier;
 
 pub use builder::VerifierBuilder;
 pub use status::{IssuerStatus, KeyState, MemoryStatus, Status};
+pub use step::Step;
 pub use verifier::Verifier;
 
-pub(crate) use verifier::{Begun, Verification};
 #[cfg(feature = "testing")]
 pub(crate) use {
     header::JoseHeader,
     rules::{Rules, read_claims},
     steps::verify_bare,
+};
+pub(crate) use {
+    step::Passed,
+    verifier::{Begun, Verification},
 };

@@ -3,6 +3,7 @@ use super::{
     header::{JoseHeader, typ_is},
     rules::{self, Rules},
     signature,
+    step::{Passed, Step},
 };
 #[cfg(feature = "remote")]
 use crate::keys::{
@@ -124,15 +125,18 @@ impl Core {
         parts: &Parts<'_>,
         now: Now,
         patience: Patience,
+        passed: &mut Passed,
     ) -> Result<Chosen, Stop> {
         if let Some(only) = self.directory.only() {
             return Ok(only);
         }
         let iss = parts.issuer()?;
-        match self.directory.find(iss) {
-            Some(listed) => Ok(listed),
-            None => self.choose_tenant(iss, parts, now, patience),
-        }
+        let chosen = match self.directory.find(iss) {
+            Some(listed) => listed,
+            None => self.choose_tenant(iss, parts, now, patience)?,
+        };
+        passed.add(Step::Issuer);
+        Ok(chosen)
     }
 
     #[cfg(not(feature = "remote"))]

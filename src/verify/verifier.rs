@@ -2,6 +2,7 @@ use super::{
     MemoryStatus, Status, VerifierBuilder,
     cache::{Learnt, Memory, Remembered, Room},
     looks,
+    step::{Passed, Step},
     steps::{Case, Core, Parts, Patience, Stop},
 };
 #[cfg(all(feature = "axum", feature = "remote"))]
@@ -93,7 +94,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
             }
         };
         self.count_look(false);
-        match self.attempt(&token, now, Patience::Waits) {
+        match self.attempt(&token, now, Patience::Waits, &mut Passed::default()) {
             Ok(claims) => {
                 observe::admitted();
                 Begun::Done(Ok(claims))
@@ -112,8 +113,47 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
 
     #[cfg(feature = "remote")]
     async fn finish(self, token: BearerToken, ticket: Ticket) -> Result<Claims<T>, AuthError> {
+        let result = self.wait_for(&token, ticket, &mut Passed::default()).await;
+        result.inspect(|_| observe::admitted()).map_err(|error| observe::refused(error, || looks::of(&token)))
+    }
+
+    /// The same as [`verify`](Self::verify), and told to nobody: which checks were passed comes with it. The memory is
+    /// not asked, so that all of them are made.
+    pub(crate) fn weigh(
+        &self,
+        token: &str,
+    ) -> impl Future<Output = (Result<Claims<T>, AuthError>, Passed)> + Send + use<T> {
+        let this = Self { core: Arc::clone(&self.core), memory: None };
+        let token = BearerToken::parse(token);
+        async move {
+            let mut passed = Passed::default();
+            let result = match token {
+                Ok(token) => this.weigh_token(token, &mut passed).await,
+                Err(reason) => Err(reason.into()),
+            };
+            (result, passed)
+        }
+    }
+
+    async fn weigh_token(&self, token: BearerToken, passed: &mut Passed) -> Result<Claims<T>, AuthError> {
+        passed.add(Step::Credentials);
+        match self.attempt(&token, self.now(), Patience::Waits, passed) {
+            Ok(claims) => Ok(claims),
+            Err(Stop::Refused(error)) => Err(error),
+            #[cfg(feature = "remote")]
+            Err(Stop::Wait(ticket)) => self.wait_for(&token, ticket, passed).await,
+        }
+    }
+
+    #[cfg(feature = "remote")]
+    async fn wait_for(
+        &self,
+        token: &BearerToken,
+        ticket: Ticket,
+        passed: &mut Passed,
+    ) -> Result<Claims<T>, AuthError> {
         let (mut limit, mut ticket) = (ticket.limit(), ticket);
-        let result = loop {
+        loop {
             let in_time = limit.hold(ticket).await;
             let patience = if in_time { Patience::Waits } else { Patience::Over };
             let now = self.now();
@@ -122,16 +162,15 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
             let known = known.and_then(|known| self.recall(&known, token.as_bytes(), now));
             self.count_look(known.is_some());
             if let Some(claims) = known {
-                break Ok(claims);
+                return Ok(claims);
             }
-            match self.attempt(&token, now, patience) {
-                Ok(claims) => break Ok(claims),
-                Err(Stop::Refused(error)) => break Err(error),
+            match self.attempt(token, now, patience, passed) {
+                Ok(claims) => return Ok(claims),
+                Err(Stop::Refused(error)) => return Err(error),
                 // That fetch did not have the key, and the budget has another one.
                 Err(Stop::Wait(next)) => ticket = next,
             }
-        };
-        result.inspect(|_| observe::admitted()).map_err(|error| observe::refused(error, || looks::of(&token)))
+        }
     }
 
     fn now(&self) -> Now {
@@ -139,17 +178,31 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Verifier<T> {
     }
 
     /// The whole way.
-    fn attempt(&self, token: &BearerToken, now: Now, patience: Patience) -> Result<Claims<T>, Stop> {
+    fn attempt(
+        &self,
+        token: &BearerToken,
+        now: Now,
+        patience: Patience,
+        passed: &mut Passed,
+    ) -> Result<Claims<T>, Stop> {
+        passed.restart();
         let parts = Parts::decode(token.compact()?)?;
-        let chosen = self.core.choose_issuer(&parts, now, patience)?;
+        passed.add(Step::Form);
+        let chosen = self.core.choose_issuer(&parts, now, patience, passed)?;
         let issuer: &TrustedIssuer = &chosen;
         let algorithm = self.core.check_header(&parts.header, issuer)?;
+        passed.add(Step::Header);
         let signed = self.core.check_signature(&Case { parts: &parts, issuer, algorithm, now, patience })?;
+        passed.add(Step::Key);
+        passed.add(Step::Signature);
         let (header, claims) = parts.into_claims()?;
         let (registered, times) = self.core.rules.check(&claims, issuer, now.wall)?;
+        passed.add(Step::Issuer);
+        passed.add(Step::Claims);
         let authorities = issuer.mapping.read(&claims);
         let principal = Principal::new(registered, authorities, claims);
         let custom: T = custom_claims(principal.claims()).ok_or(Reason::ClaimsDoNotFit)?;
+        passed.add(Step::ClaimsType);
         let claims = Claims::new(principal, custom);
         self.core.prove(&chosen, claims.issuer(), now);
         if let Some(memory) = &self.memory {

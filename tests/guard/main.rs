@@ -13,6 +13,7 @@ mod named;
 mod panics;
 mod paths;
 mod reports;
+mod rules;
 mod support;
 mod table;
 mod trees;

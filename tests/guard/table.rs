@@ -76,9 +76,9 @@ fn the_table_as_json_holds_policies_that_read_back() {
     let table = routes.table();
     let expected = json!([
         {"access": "public", "method": "GET", "name": null, "path": "/health",
-            "policy": "public(\"probes ask it\")", "reason": "probes ask it", "report_only": null},
+            "policy": "public(\"probes ask it\")", "reason": "probes ask it", "report_only": null, "rules": {}},
         {"access": "guarded", "method": "GET", "name": null, "path": "/orders",
-            "policy": "scope(a) & !role(guest)", "reason": null, "report_only": null},
+            "policy": "scope(a) & !role(guest)", "reason": null, "report_only": null, "rules": {}},
     ]);
     assert_eq!(table.to_json(), expected);
     assert_eq!(serde_json::to_value(&table).unwrap(), expected);

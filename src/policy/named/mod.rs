@@ -6,4 +6,5 @@ mod written;
 
 pub use live::LivePolicies;
 pub(crate) use live::{NamedPolicy, Reading};
+pub(crate) use read::Use;
 pub use written::Policies;

@@ -1,7 +1,7 @@
 use super::written::{Policies, Written};
 use crate::{
     error::{ConfigError, Fault},
-    policy::{Checks, InForce, Policy, PolicyError},
+    policy::{Checks, InForce, Policy, PolicyError, Wanted},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,15 @@ use std::{
 };
 
 /// The names that routes ask for, each with the routes that do.
-pub(super) type Uses = BTreeMap<Arc<str>, Vec<String>>;
+pub(super) type Uses = BTreeMap<Arc<str>, Vec<Use>>;
+
+/// A route that asks for its policy by name.
+pub(crate) struct Use {
+    /// Method and path.
+    pub(crate) place: String,
+    /// What its handler asks for.
+    pub(crate) wants: Vec<Wanted>,
+}
 
 /// What the names amount to, in the order of `uses`; or everything that is wrong, by name.
 pub(super) fn read(
@@ -28,11 +36,15 @@ pub(super) fn read(
         }
         match (written.map(Vec::as_slice).unwrap_or_default(), routes) {
             ([], routes) => {
-                let routes = routes.map(|routes| routes.join(", ")).unwrap_or_default();
-                faults.push(fault(format!("there is no policy of this name; asked for by {routes}")));
+                let places: Vec<_> = routes.into_iter().flatten().map(|route| &*route.place).collect();
+                let places = places.join(", ");
+                faults.push(fault(format!("there is no policy of this name; asked for by {places}")));
             }
             ([one], _) => match rule(name, one, checks) {
-                Ok(rule) => rules.push(Arc::new(rule)),
+                Ok(rule) => {
+                    faults.extend(unmet(&rule.policy, routes).map(fault));
+                    rules.push(Arc::new(rule));
+                }
                 Err(wrong) => faults.extend(wrong),
             },
             (several, _) => faults.push(fault(format!("is there {} times", several.len()))),
@@ -40,6 +52,14 @@ pub(super) fn read(
     }
     ConfigError::check(faults)?;
     Ok(rules)
+}
+
+/// What handlers ask for, and this policy has not.
+fn unmet(policy: &Policy, routes: Option<&Vec<Use>>) -> impl Iterator<Item = String> {
+    routes.into_iter().flatten().flat_map(move |route| {
+        let unmet = route.wants.iter().filter_map(|wanted| policy.unmet(wanted));
+        unmet.map(|sentence| format!("{}: {sentence}", route.place))
+    })
 }
 
 fn rule(name: &str, written: &Written, checks: &Checks) -> Result<InForce, Vec<Fault>> {
@@ -51,7 +71,7 @@ fn rule(name: &str, written: &Written, checks: &Checks) -> Result<InForce, Vec<F
     let report_only =
         report_only.map(|text| policy_of(&format!("{}, report_only", shown(name)), text, checks));
     match (policy, report_only.transpose()) {
-        (Ok(policy), Ok(report_only)) => Ok(InForce { policy, report_only }),
+        (Ok(policy), Ok(report_only)) => Ok(InForce::new(policy, report_only)),
         (policy, report_only) => {
             Err([policy.err(), report_only.err()].into_iter().flatten().flatten().collect())
         }

@@ -5,6 +5,7 @@ use crate::{
         Policy, PolicyError,
         algebra::{Chain, MAX_DEPTH},
         check::Check,
+        rule::Ruled,
         term::{self, Expected, Term},
     },
 };
@@ -102,11 +103,12 @@ impl<'t> Parser<'t> {
             "optional" => self.one(term::name).map(Term::Optional),
             "deny" => self.none().map(|()| Term::Deny),
             "check" => self.one(term::name).map(|name| Term::Check(Check::unbound(name))),
+            "rule" => self.one(term::name).map(|name| Term::Rule(Ruled::unbound(name))),
             _ => {
                 self.rest = before;
                 Err(self.expected(
                     "`!`, `(` or one of scope, any_scope, all_scopes, role, permission, group, claim, absent, issuer, \
-                     client, acr, max_age, authenticated, public, optional, deny, check",
+                     client, acr, max_age, authenticated, public, optional, deny, check, rule",
                 ))
             }
         }

@@ -9,6 +9,13 @@ impl Display for Policy {
     }
 }
 
+/// A part of a policy, as a policy of its own.
+impl Display for Node {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        print_node(self, f)
+    }
+}
+
 /// The text form: policies are configuration, there is nothing to hide.
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -67,6 +74,7 @@ fn print_term(term: &Term, f: &mut Formatter<'_>) -> fmt::Result {
         Term::Optional(reason) => print_call("optional", [reason], f),
         Term::Deny => f.write_str("deny"),
         Term::Check(check) => print_call("check", [check.name()], f),
+        Term::Rule(rule) => print_call("rule", [rule.name()], f),
     }
 }
 

@@ -1,0 +1,102 @@
+use super::{AskFuture, Question, Ruling, layer::Asked};
+use crate::{
+    audit::{DecisionRecord, Observers},
+    claims::Principal,
+    error::{AuthError, Reason},
+    observe,
+};
+use http::{Extensions, Request, Response};
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// The service that [`AskLayer`](super::AskLayer) makes.
+#[derive(Clone)]
+pub struct Ask<S, F> {
+    inner: S,
+    asked: Asked<F>,
+}
+
+impl<S, F> Ask<S, F> {
+    pub(super) fn new(inner: S, asked: Asked<F>) -> Self {
+        Self { inner, asked }
+    }
+}
+
+impl<S, F, A, ReqBody, ResBody> Service<Request<ReqBody>> for Ask<S, F>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    F: Fn(Question<'_>) -> A,
+    A: Future<Output: Into<Ruling>>,
+    ResBody: Default,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = AskFuture<A, S, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        let name = &self.asked.name;
+        let decision = match caller(name, &parts.extensions) {
+            Ok(caller) => (self.asked.decide)(Question::new(caller, &parts)),
+            Err(error) => return AskFuture::refused(error),
+        };
+        // The one that was found ready is called, and its clone stays.
+        let next = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, next);
+        AskFuture::asking(decision, ready, Request::from_parts(parts, body), Arc::clone(name))
+    }
+}
+
+/// Nobody is asked about nobody.
+fn caller<'a>(name: &Arc<str>, extensions: &'a Extensions) -> Result<&'a Principal, AuthError> {
+    let forgotten = format_args!("AuthenticateLayer around `ask({name})`: add it outside of this route");
+    let found = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
+    found.ok_or_else(|| {
+        let error = observe::denied(AuthError::new(Reason::PolicyNeedsToken), &Named(name));
+        tell(name, Some(&error), extensions);
+        error
+    })
+}
+
+/// Carries out what was decided: counts it, and tells whoever listens.
+pub(super) fn rule(ruling: Ruling, name: &Arc<str>, extensions: &Extensions) -> Result<(), AuthError> {
+    let decided = ruling.into_result().map_err(|error| observe::denied(error, &Named(name)));
+    if decided.is_ok() {
+        observe::permitted();
+    }
+    tell(name, decided.as_ref().err(), extensions);
+    decided
+}
+
+fn tell(name: &Arc<str>, error: Option<&AuthError>, extensions: &Extensions) {
+    if let Some(observers) = extensions.get::<Observers>() {
+        let nobody = format_args!("");
+        let caller = Principal::look(extensions, observe::Layer::Authorize, nobody).ok().flatten();
+        observers.tell(|| DecisionRecord::by_asking(name, caller, error).on(extensions));
+    }
+}
+
+/// As it is told of.
+struct Named<'a>(&'a str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ask({})", self.0)
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for Ask<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("name", &self.asked.name).field("inner", &self.inner).finish()
+    }
+}
