@@ -1,4 +1,4 @@
-//! axum extractors: [`Claims<T>`], [`Principal`], and both as `Option`; and [`AuthError`] as a response.
+//! axum extractors: [`Claims<T>`], [`Principal`], [`Allowed<R>`](Allowed), and each as `Option`; and [`AuthError`] as a response.
 //!
 //! An extractor only reads what [`AuthenticateLayer`](crate::AuthenticateLayer) left in the request. Where the layer is
 //! missing, or verifies another type, it answers 500 and an ERROR event says what was forgotten; so does `Option`,
@@ -18,6 +18,7 @@
 use crate::{
     claims::{Claims, Principal},
     error::{AuthError, Reason},
+    policy::{Allowed, Rule},
 };
 use axum_core::{
     body::Body,
@@ -63,6 +64,22 @@ impl<S: Sync> OptionalFromRequestParts<S> for Principal {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, AuthError> {
         Principal::from_extensions(&parts.extensions)
+    }
+}
+
+impl<R: Rule, S: Sync> FromRequestParts<S> for Allowed<R> {
+    type Rejection = AuthError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, AuthError> {
+        Self::look(&parts.extensions)?
+    }
+}
+
+impl<R: Rule, S: Sync> OptionalFromRequestParts<S> for Allowed<R> {
+    type Rejection = AuthError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, AuthError> {
+        Self::from_extensions(&parts.extensions)
     }
 }
 

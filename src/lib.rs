@@ -69,6 +69,10 @@
     feature = "remote",
     doc = "| [`lifetime`] | what outlives its request, a WebSocket or an event stream, ends with its token |"
 )]
+#![cfg_attr(
+    feature = "utoipa",
+    doc = "| [`openapi`] | what the policies say, written into an OpenAPI document |"
+)]
 //! | [`explain`] | why a token passes or not: [`Verifier::explain`] |
 //! | [`audit`] | who decided what: a record of each decision for an [`Observer`](audit::Observer) |
 //! | [`error`] | [`AuthError`] for a request, [`ConfigError`] for a set-up |
@@ -251,6 +255,7 @@
 //! | `rust-crypto` | no | pure Rust checks signatures; with both on, AWS-LC does |
 //! | `native-tls` | no | the system's TLS for `remote`, beside or instead of `aws-lc-rs` |
 //! | `jsonwebtoken` | no | `TryFrom` the keys and algorithms of the `jsonwebtoken` crate |
+//! | `utoipa` | no | `openapi`: security, scopes and refusals in a document of the `utoipa` crate; turns `axum` on |
 //! | `testing` | no | `TestIssuer`, a turned clock, ready-made claims |
 //!
 //! # What it does not do
@@ -288,6 +293,8 @@ mod extract;
 pub mod guard;
 #[cfg(feature = "axum")]
 pub mod metadata;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 #[cfg(feature = "axum")]
 pub mod readiness;
 

@@ -39,7 +39,7 @@ async fn the_first_four_lines_of_the_api_pass_lack_the_scope_are_expired_and_hav
 
 #[tokio::test]
 async fn every_line_that_a_server_prints_is_answered_as_its_label_says() {
-    for name in ["api", "optional_auth", "plain_tower", "mcp_server"] {
+    for name in ["api", "openapi", "optional_auth", "plain_tower", "mcp_server"] {
         let server = Server::start(name).await;
         for line in server.curl_lines() {
             assert_eq!(paste(line.text).await, line.promised, "{name}: {}", line.text);
@@ -139,7 +139,7 @@ async fn settings_that_cannot_work_end_the_api_with_code_1_and_their_names() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn ctrl_c_stops_a_server_in_good_order() {
-    for name in ["api", "optional_auth", "plain_tower", "mcp_server"] {
+    for name in ["api", "openapi", "optional_auth", "plain_tower", "mcp_server"] {
         let mut server = Server::start(name).await;
         let status = server.interrupt().await;
         assert!(status.success(), "{name}: {status}");
@@ -178,6 +178,30 @@ async fn the_other_examples_run_to_their_end_and_show_what_they_promise() {
         assert!(output.status.success(), "{name}: {said}\n{}", String::from_utf8_lossy(&output.stderr));
         for promise in promises {
             assert!(said.contains(promise), "{name}, {promise:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_example_serves_a_document_and_a_page_that_loads_nothing_from_elsewhere() {
+    let server = Server::start("openapi").await;
+    let document = server.ask("GET", "/openapi.json", None).await.json();
+    let get = |path: &str| &document["paths"][path]["get"];
+    assert_eq!(
+        get("/orders")["security"],
+        json!([{ "bearer": ["orders:read"] }, { "bearer": ["orders:audit"] }])
+    );
+    assert_eq!(get("/prices")["security"], json!([{}, { "bearer": [] }]));
+    let step_up = get("/transfer")["responses"]["401"]["description"].as_str().unwrap();
+    assert!(step_up.contains("`urn:acr:2fa`") && step_up.contains("`300` seconds"), "{step_up}");
+    assert_eq!(server.ask("POST", "/orders", None).await.status, 401);
+
+    for (path, begins) in [("/docs", "<!doctype html>"), ("/docs.js", "// Shows /openapi.json")] {
+        let served = server.ask("GET", path, None).await;
+        let text = String::from_utf8(served.body.to_vec()).unwrap();
+        assert!(served.status == 200 && text.starts_with(begins), "{path}: {text}");
+        for outside in ["://", "innerHTML", "localStorage", "eval("] {
+            assert!(!text.contains(outside), "{path} has {outside}");
         }
     }
 }

@@ -11,3 +11,7 @@ mod value;
 pub(crate) use refusal::{Drawing, refuse, untold};
 pub use render::{EmptyBody, ProblemJson, Render};
 pub use value::Challenge;
+
+/// As a document names it.
+#[cfg(feature = "utoipa")]
+pub(crate) const HEADER: &str = "WWW-Authenticate";

@@ -46,7 +46,6 @@ impl Verdict {
     }
 
     /// What the innermost policy with this rule in it has found; `None` where the rule stands in none.
-    #[cfg(feature = "axum")]
     pub(crate) fn permit(&self, rule: TypeId) -> Option<&Permit> {
         self.permits.iter().rev().find(|permit| permit.rule == rule)
     }

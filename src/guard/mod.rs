@@ -142,7 +142,7 @@ mod recipe;
 mod router;
 mod table;
 
-pub use allowed::Allowed;
+pub use crate::policy::Allowed;
 pub use gate::{Guard, named};
 pub use methods::GuardedMethodRouter;
 pub use router::GuardedRouter;

@@ -225,6 +225,35 @@ proptest! {
     }
 
     #[test]
+    #[cfg(feature = "utoipa")]
+    fn exactly_the_tokens_with_the_scopes_of_an_alternative_are_allowed(
+        rule in scope_rule(),
+        held in vec(word(), 0..4),
+    ) {
+        let policy = policy(&rule);
+        let described = policy
+            .scope_alternatives()
+            .iter()
+            .any(|scopes| scopes.iter().all(|scope| held.iter().any(|held| held == scope)));
+        let allowed = truth(&policy, Some(&json!({"scope": held}))) == Truth::Yes;
+        prop_assert_eq!(described, allowed, "{}", policy);
+    }
+
+    #[test]
+    #[cfg(feature = "utoipa")]
+    fn the_alternatives_name_the_scopes_that_the_metadata_names(rule in rule()) {
+        let policy = policy(&rule);
+        let alternatives = policy.scope_alternatives();
+        prop_assert!(!alternatives.is_empty());
+        let mut named: Vec<_> = alternatives.concat();
+        let mut known = policy.scopes();
+        named.sort_unstable();
+        named.dedup();
+        known.sort_unstable();
+        prop_assert_eq!(named, known, "{}", policy);
+    }
+
+    #[test]
     fn a_hint_helps_whenever_any_hint_could(rule in scope_or_role_rule(), caller in scopes_and_roles()) {
         let policy = policy(&rule);
         if let Some(listed) = denied_scopes(&policy, caller.as_ref()) {

@@ -68,6 +68,9 @@
 //! is for the handler.
 
 mod algebra;
+mod allowed;
+#[cfg(feature = "utoipa")]
+mod asks;
 mod check;
 mod constructors;
 mod decide;
@@ -100,6 +103,7 @@ mod oracle;
 mod sample;
 
 pub use algebra::Policy;
+pub use allowed::Allowed;
 pub use check::Checks;
 pub use constructors::{
     absent, acr, all_scopes, any_acr, any_scope, authenticated, check, claim, client, deny, group, issuer,

@@ -1,11 +1,11 @@
 use super::{Checks, Decision, Policy, Truth, term};
 use crate::claims::{Permit, Principal};
-use std::{any::TypeId, any::type_name, sync::Arc};
+use std::{any::TypeId, sync::Arc};
 
 /// A permission of the application's own, as a type: a route grants it, a handler asks for it.
 ///
 /// The route says [`rule::<R>()`](rule) where it says its policy, so that enforcement, table and documents know of it; the
-/// handler takes the extractor `guard::Allowed<R>`, which only reads what the route has granted. So a handler that must
+/// handler takes the extractor [`Allowed<R>`](super::Allowed), which only reads what the route has granted. So a handler that must
 /// not run without a permission cannot be put on a route that forgot it: it answers 500 there, and `RouteTable::check`
 /// names it.
 ///
@@ -62,14 +62,20 @@ pub(crate) struct Ruled {
 #[derive(Clone)]
 struct Known {
     rule: TypeId,
+    #[cfg(feature = "axum")]
     type_name: &'static str,
     policy: Arc<Policy>,
 }
 
 impl Ruled {
     pub(super) fn known<R: Rule>(name: Box<str>) -> Self {
-        let (rule, type_name) = (TypeId::of::<R>(), type_name::<R>());
-        Self { name, known: Some(Known { rule, type_name, policy: Arc::new(R::policy()) }) }
+        let known = Known {
+            rule: TypeId::of::<R>(),
+            #[cfg(feature = "axum")]
+            type_name: std::any::type_name::<R>(),
+            policy: Arc::new(R::policy()),
+        };
+        Self { name, known: Some(known) }
     }
 
     pub(super) fn unbound(name: Box<str>) -> Self {
