@@ -192,3 +192,43 @@ async fn the_handler_waits_for_the_answer_and_never_runs_for_a_caller_who_hung_u
     assert!(send.send(true).is_err(), "the question was taken back");
     assert_eq!(take(&ran), [""; 0]);
 }
+
+#[tokio::test]
+async fn whoever_waits_for_an_answer_holds_no_permit_of_what_is_inside() {
+    let (send, receive) = oneshot::channel::<bool>();
+    let receive = Arc::new(Mutex::new(Some(receive)));
+    let layer = ask("slow for bob", move |question: Question<'_>| {
+        let answer =
+            (question.caller().subject() == Some("bob")).then(|| receive.lock().unwrap().take().unwrap());
+        async move {
+            match answer {
+                Some(answer) => answer.await.ok(),
+                None => Some(true),
+            }
+        }
+    });
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(String::from("in"))) });
+    let service = layer.layer(tower::limit::ConcurrencyLimit::new(inner, 1));
+    let request = |name: &str| caller(name).attach(Request::new(()));
+    let mut bob = Box::pin(service.clone().oneshot(request("bob")));
+    assert!(bob.as_mut().now_or_never().is_none());
+    let alice = service.clone().oneshot(request("alice")).now_or_never();
+    assert_eq!(alice.expect("nobody stands in the way").unwrap().into_body(), "in");
+    send.send(true).unwrap();
+    assert_eq!(bob.await.unwrap().into_body(), "in");
+}
+
+#[tokio::test]
+async fn observers_of_an_outer_layer_hear_nothing_of_who_an_inner_one_has_verified() {
+    let (issuer, book) = (TestIssuer::new(), Book::default());
+    let told = Arc::clone(&book);
+    let observer = move |record: &DecisionRecord<'_>| note(&told, record.to_string());
+    let layer = ask("accounts", |_: Question<'_>| async { true });
+    let app: Router = Router::new()
+        .route("/", post(echo).route_layer(layer))
+        .layer(AuthenticateLayer::new(verifier(&issuer).await))
+        .layer(AuthenticateLayer::new(verifier(&issuer).await).observer(observer));
+    let token = issuer.token().sign();
+    assert_eq!(call(&app, "/", Some(&token)).await.status(), 200);
+    assert_eq!(take(&book), ["authenticate: admitted"]);
+}

@@ -262,6 +262,23 @@ async fn signs_of_the_router_in_a_path_are_nothing_but_signs() {
 }
 
 #[tokio::test]
+async fn after_a_reload_every_clone_names_the_scopes_of_the_new_policies() {
+    let issuer = TestIssuer::new();
+    let (app, metadata) = service(&issuer);
+    let listed = || async {
+        let document: Value =
+            serde_json::from_str(&text(send(&app, Method::GET, metadata.path(), &[]).await).await).unwrap();
+        document["scopes_supported"].clone()
+    };
+    assert_eq!(listed().await, json!(["admin", "read", "write"]));
+    metadata.clone().replace_policies([scope("audit"), !scope("banned")]);
+    assert_eq!(listed().await, json!(["audit"]));
+    metadata.replace_policies([&public("nothing")]);
+    assert_eq!(listed().await, Value::Null, "what is empty is left out");
+    assert_eq!(metadata.to_json()["resource"], RESOURCE);
+}
+
+#[tokio::test]
 async fn a_guarded_router_can_have_it_in_its_table() {
     let issuer = TestIssuer::new();
     let metadata = resource().build().unwrap();

@@ -1,3 +1,6 @@
+use super::scopes;
+use crate::policy::Policy;
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -11,6 +14,7 @@ use http::{
 };
 use serde_json::Value;
 use std::{
+    borrow::Borrow,
     convert::Infallible,
     fmt,
     future::{Ready, ready},
@@ -33,14 +37,37 @@ struct Inner {
     url: String,
     /// Where in `url` the path begins.
     path_at: usize,
+    served: ArcSwap<Served>,
+}
+
+/// What clients get at present.
+struct Served {
     document: Value,
     text: Bytes,
 }
 
+impl Served {
+    fn new(document: Value) -> Self {
+        let text = document.to_string().into();
+        Self { document, text }
+    }
+}
+
 impl ResourceMetadata {
     pub(super) fn new(url: String, path_at: usize, document: Value) -> Self {
-        let text = document.to_string().into();
-        Self { inner: Arc::new(Inner { url, path_at, document, text }) }
+        let served = ArcSwap::from_pointee(Served::new(document));
+        Self { inner: Arc::new(Inner { url, path_at, served }) }
+    }
+
+    /// Lists the scopes of these policies as `scopes_supported`, in the place of those that it had, for every clone: after
+    /// a [`reload`](crate::policy::LivePolicies::reload) of the policies, with those of the new
+    /// [`table`](crate::guard::GuardedRouter::table).
+    pub fn replace_policies(&self, policies: impl IntoIterator<Item = impl Borrow<Policy>>) {
+        let mut document = self.to_json();
+        if let Some(members) = document.as_object_mut() {
+            scopes::list(members, &scopes::of(policies));
+        }
+        self.inner.served.store(Arc::new(Served::new(document)));
     }
 
     /// Where clients find it: for [`AuthenticateLayer::resource_metadata`](crate::AuthenticateLayer::resource_metadata),
@@ -56,7 +83,7 @@ impl ResourceMetadata {
 
     /// The document (RFC 9728 section 2).
     pub fn to_json(&self) -> Value {
-        self.inner.document.clone()
+        self.inner.served.load().document.clone()
     }
 
     /// A router with the well-known route alone, to be merged into the application's outermost one.
@@ -72,8 +99,10 @@ impl ResourceMetadata {
     }
 
     fn answer(&self, method: &Method) -> Response<Body> {
+        let text = self.inner.served.load().text.clone();
+        let length = text.len();
         let (status, body) = match *method {
-            Method::GET => (StatusCode::OK, Body::from(self.inner.text.clone())),
+            Method::GET => (StatusCode::OK, Body::from(text)),
             Method::HEAD => (StatusCode::OK, Body::empty()),
             Method::OPTIONS => (StatusCode::NO_CONTENT, Body::empty()),
             _ => (StatusCode::METHOD_NOT_ALLOWED, Body::empty()),
@@ -89,7 +118,7 @@ impl ResourceMetadata {
             StatusCode::OK => {
                 say(CONTENT_TYPE, "application/json");
                 say(CACHE_CONTROL, "public, max-age=600");
-                let length = HeaderValue::from(self.inner.text.len());
+                let length = HeaderValue::from(length);
                 response.headers_mut().insert(CONTENT_LENGTH, length);
             }
             StatusCode::NO_CONTENT => {
@@ -126,7 +155,7 @@ impl fmt::Debug for ResourceMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResourceMetadata")
             .field("url", &self.inner.url)
-            .field("document", &self.inner.document)
+            .field("document", &self.inner.served.load().document)
             .finish()
     }
 }

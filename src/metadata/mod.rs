@@ -8,7 +8,8 @@
 //! 3. Nothing is taken from a request: neither `Host` nor `X-Forwarded-*` can put another name into document or
 //!    challenge.
 //! 4. `scopes_supported` is what the policies ask for, sorted, once each; scopes under a `!` are left out. It is public:
-//!    give [`policies`](ProtectedResource::policies) those whose scopes everybody may know.
+//!    give [`policies`](ProtectedResource::policies) those whose scopes everybody may know. After a reload of policies it
+//!    says what it is told to, see [`replace_policies`](ResourceMetadata::replace_policies).
 //! 5. Anybody may read the document, without a token and from any origin: `GET` and `HEAD` answer with it, `OPTIONS` lets
 //!    a browser's preflight through, every other method is 405.
 //!
@@ -62,6 +63,7 @@
 mod document;
 mod identifier;
 mod resource;
+mod scopes;
 
 pub use document::ResourceMetadata;
 pub use resource::ProtectedResource;

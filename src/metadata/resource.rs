@@ -1,4 +1,4 @@
-use super::{ResourceMetadata, identifier};
+use super::{ResourceMetadata, identifier, scopes};
 use crate::{
     error::{ConfigError, Fault},
     keys::is_safe_url,
@@ -57,9 +57,7 @@ impl ProtectedResource {
     ///
     /// A rule that only a handler knows is added in the same way, `.policies([&REFUND])`.
     pub fn policies(mut self, policies: impl IntoIterator<Item = impl Borrow<Policy>>) -> Self {
-        for policy in policies {
-            self.scopes.extend(policy.borrow().scopes().into_iter().map(str::to_owned));
-        }
+        self.scopes.append(&mut scopes::of(policies));
         self
     }
 
@@ -117,9 +115,8 @@ impl ProtectedResource {
         add("authorization_servers", json!(self.servers));
         // Other places for a token are off by default, and the query is not offered at all (RFC 6750 section 2).
         add("bearer_methods_supported", json!(["header"]));
-        if !self.scopes.is_empty() {
-            add("scopes_supported", json!(self.scopes));
-        }
+        scopes::list(&mut members, &self.scopes);
+        let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
         if let Some(name) = &self.name {
             add("resource_name", json!(name));
         }

@@ -205,8 +205,22 @@ fn documents_agree(rules: &[Rule]) -> TestCaseResult {
     let supported = &metadata.to_json()["scopes_supported"];
     let supported: BTreeSet<String> =
         supported.as_array().into_iter().flatten().map(|scope| scope.as_str().unwrap().to_owned()).collect();
-    prop_assert_eq!(supported, expected);
+    prop_assert_eq!(&supported, &expected);
+    #[cfg(feature = "utoipa")]
+    prop_assert_eq!(documented(&routes), expected);
     Ok(())
+}
+
+/// The scopes of all operations of the OpenAPI document.
+#[cfg(feature = "utoipa")]
+fn documented(routes: &GuardedRouter) -> BTreeSet<String> {
+    let every = tower_bearer::openapi::Security::bearer().every_route();
+    let document = every.write_into(utoipa::openapi::OpenApi::default(), &routes.table()).ok().unwrap();
+    let document = serde_json::to_value(document).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let requirements = paths.flat_map(|path| path["get"]["security"].as_array().unwrap());
+    let scopes = requirements.filter_map(|requirement| requirement.get("bearer")?.as_array()).flatten();
+    scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect()
 }
 
 /// Cases are drawn by hand, so that one world serves them all.

@@ -29,6 +29,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         Asking { #[pin] decision: A, waiting: Option<Waiting<S, B>> },
+        Allowed { waiting: Option<Waiting<S, B>> },
         Called { #[pin] future: S::Future },
         Refused { error: Option<AuthError> },
     }
@@ -71,6 +72,14 @@ where
                     let Some(waiting) = waiting.take() else { return Poll::Pending };
                     waiting.go_on(ruling)
                 }
+                StateProj::Allowed { waiting } => {
+                    let Some(ready) = waiting else { return Poll::Pending };
+                    ready!(ready.service.poll_ready(cx))?;
+                    let Some(Waiting { mut service, request, .. }) = waiting.take() else {
+                        return Poll::Pending;
+                    };
+                    State::Called { future: service.call(request) }
+                }
                 StateProj::Called { future } => return future.poll(cx),
                 StateProj::Refused { error } => {
                     return error.take().map_or(Poll::Pending, |error| Poll::Ready(Ok(refuse(error))));
@@ -85,9 +94,9 @@ impl<S, B> Waiting<S, B>
 where
     S: Service<Request<B>>,
 {
-    fn go_on<A>(mut self, ruling: Ruling) -> State<A, S, B> {
+    fn go_on<A>(self, ruling: Ruling) -> State<A, S, B> {
         match rule(ruling, &self.name, self.request.extensions()) {
-            Ok(()) => State::Called { future: self.service.call(self.request) },
+            Ok(()) => State::Allowed { waiting: Some(self) },
             Err(error) => State::Refused { error: Some(error) },
         }
     }

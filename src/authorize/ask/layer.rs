@@ -33,9 +33,11 @@ pub struct Question<'a> {
 /// with `tokio::time::timeout` for one.
 ///
 /// 1. A request without a caller is 401, and nobody is asked. Without `AuthenticateLayer` around, it is 500.
-/// 2. What is decided is told as a policy's decision is, with `ask(name)` for the policy: event, metric, observers.
-/// 3. The handler is called at once after a yes. A caller who hangs up before takes the question back.
-/// 4. It is in no table and no document: those know what can be known without asking.
+/// 2. What is decided is told as a policy's decision is, with `ask(name)` for the policy: event, metric, observers. So a
+///    request that passes both counts as two decisions.
+/// 3. The inner service is made ready after the yes, and called. A caller who hangs up before takes the question back.
+/// 4. It knows yes and no: a stronger login (`acr`) is asked for by the route's policy.
+/// 5. It is in no table and no document: those know what can be known without asking.
 ///
 /// ```
 /// use axum::handler::Handler;
@@ -55,6 +57,8 @@ pub struct Question<'a> {
 /// let routes: GuardedRouter = GuardedRouter::new()
 ///     .route("/transfer", guarded::post(scope("pay"), transfer.layer(open_accounts)));
 /// ```
+///
+/// `examples/cedar` asks the policy engine Cedar, with the claims as the principal.
 pub fn ask<F, A>(name: impl Into<Arc<str>>, decide: F) -> AskLayer<F>
 where
     F: Fn(Question<'_>) -> A + Clone,

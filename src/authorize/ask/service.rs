@@ -9,7 +9,6 @@ use http::{Extensions, Request, Response};
 use std::{
     fmt,
     future::Future,
-    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -50,10 +49,11 @@ where
             Ok(caller) => (self.asked.decide)(Question::new(caller, &parts)),
             Err(error) => return AskFuture::refused(error),
         };
-        // The one that was found ready is called, and its clone stays.
-        let next = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, next);
-        AskFuture::asking(decision, ready, Request::from_parts(parts, body), Arc::clone(name))
+        // A clone waits, not ready: whoever may yet be refused sits on nobody's permit. And the one that was found ready is let
+        // go for the same reason.
+        let waiting = self.inner.clone();
+        self.inner = waiting.clone();
+        AskFuture::asking(decision, waiting, Request::from_parts(parts, body), Arc::clone(name))
     }
 }
 
@@ -79,9 +79,10 @@ pub(super) fn rule(ruling: Ruling, name: &Arc<str>, extensions: &Extensions) -> 
 }
 
 fn tell(name: &Arc<str>, error: Option<&AuthError>, extensions: &Extensions) {
-    if let Some(observers) = extensions.get::<Observers>() {
-        let nobody = format_args!("");
-        let caller = Principal::look(extensions, observe::Layer::Authorize, nobody).ok().flatten();
+    let nothing = format_args!("");
+    if let Ok((caller, true)) = Principal::look_observed(extensions, observe::Layer::Authorize, nothing)
+        && let Some(observers) = extensions.get::<Observers>()
+    {
         observers.tell(|| DecisionRecord::by_asking(name, caller, error).on(extensions));
     }
 }
