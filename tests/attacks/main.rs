@@ -6,6 +6,7 @@ mod extensions;
 mod keys;
 mod memory;
 mod places;
+mod policies;
 mod rules;
 mod tenants;
 
