@@ -37,7 +37,8 @@ impl AuthorizeLayer {
     /// where panics unwind; it counts as a refusal. The required policy alone is named in challenges.
     ///
     /// The event `policy reports only` (WARN) is told here, once. Then `policy would deny` for each request that would
-    /// have been refused, and the metric `tower_bearer_report_only_total` for each that was asked about. Default: none.
+    /// have been refused, and the metric `tower_bearer_report_only_total` for each that was asked about. Default: none;
+    /// a second call takes the first one's place.
     ///
     /// ```
     /// use tower_bearer::{policy::{role, scope}, require};

@@ -12,9 +12,15 @@ pub(super) fn wanted(arguments: &'static str) -> Vec<Wanted> {
     let found = arguments.match_indices(start).filter_map(|(at, _)| {
         let (before, rest) = arguments.split_at_checked(at)?;
         let rule = up_to_its_end(rest.get(start.len()..)?)?;
-        Some(Wanted { rule, optional: before.ends_with("option::Option<") })
+        Some(Wanted { rule, optional: is_within(before) })
     });
     found.collect()
+}
+
+/// An argument of its own insists. One in another type does not: `Option`, `Result`, either of two extractors.
+fn is_within(before: &str) -> bool {
+    let arrows = before.matches("->").count();
+    before.matches('<').count() + arrows > before.matches('>').count()
 }
 
 /// What stands before the `>` that closes it.
@@ -53,6 +59,10 @@ mod tests {
                 (type_name::<Plain>(), true),
                 (type_name::<fn() -> Plain>(), false)
             ]
+        );
+        assert_eq!(
+            rules(type_name::<(Of<fn() -> u8>, Result<Allowed<Plain>, u8>, (u8, Allowed<Plain>))>()),
+            [(type_name::<Plain>(), true), (type_name::<Plain>(), false)]
         );
     }
 }

@@ -7,7 +7,7 @@
 //!    [`oauth2`](Security::oauth2), or [your own](Security::scheme).
 //! 2. For each operation, `security` with the scopes that its policy asks for: requirements are alternatives, and the
 //!    scopes in one are all needed. What else a policy asks (roles, claims, whatever stands under a `!`) has no place in
-//!    there. Beyond 64 alternatives there is one, with the scopes of all.
+//!    there. Beyond 64 alternatives, or 1024 scopes in them, there is one, with the scopes of all.
 //! 3. A public operation has `security: []`; one that anybody may call and that refuses a bad token has `{}` as its first
 //!    alternative. `security` of the document as a whole is thereby nobody's in `paths`, and is left as it is.
 //! 4. The answers 401 (with the login that a step-up asks for), 403 and 503, with their headers. An answer that the

@@ -31,13 +31,17 @@ impl<'t> Routes<'t> {
         self.rows.iter().filter(|row| Some(row.path()) == best).copied().collect()
     }
 
-    /// The rows that no operation is answered by.
-    pub(super) fn missing(&self, paths: &Paths) -> Vec<&'t Row> {
-        let operations = paths.paths.iter().flat_map(|(path, item)| {
+    /// The rows that operations are answered by, once for each.
+    pub(super) fn described(&self, paths: &Paths) -> impl Iterator<Item = &'t Row> {
+        paths.paths.iter().flat_map(|(path, item)| {
             let methods = operations::methods(item).into_iter();
             methods.filter_map(|method| self.find(path, &method))
-        });
-        let described: Vec<_> = operations.collect();
+        })
+    }
+
+    /// The rows that no operation is answered by.
+    pub(super) fn missing(&self, paths: &Paths) -> Vec<&'t Row> {
+        let described: Vec<_> = self.described(paths).collect();
         let is_missing = |row: &&Row| !described.iter().any(|known| std::ptr::eq(*known, *row));
         self.rows.iter().copied().filter(is_missing).collect()
     }

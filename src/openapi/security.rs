@@ -49,8 +49,8 @@ impl Security {
         Self::scheme("openIdConnect", SecurityScheme::OpenIdConnect(OpenIdConnect::new(url.into())))
     }
 
-    /// The scheme `oauth2`: tokens come by one of these flows. The scopes that the policies ask for and a flow does not
-    /// name are added to it, without a description.
+    /// The scheme `oauth2`: tokens come by one of these flows. The scopes that the policies of the document's operations ask
+    /// for and a flow does not name are added to it, without a description.
     pub fn oauth2(flows: impl IntoIterator<Item = Flow>) -> Self {
         Self::scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new(flows)))
     }
@@ -128,7 +128,8 @@ impl Security {
             }
         }
         ConfigError::check(faults)?;
-        self.add_scheme(document.components.get_or_insert_default(), table);
+        let scopes = routes.described(&document.paths).flat_map(|row| row.policy().scopes()).collect();
+        self.add_scheme(document.components.get_or_insert_default(), &scopes);
         Ok(document)
     }
 
@@ -162,12 +163,11 @@ impl Security {
         anybody.into_iter().chain(by_token).collect()
     }
 
-    fn add_scheme(&self, components: &mut Components, table: &RouteTable) {
+    fn add_scheme(&self, components: &mut Components, asked: &BTreeSet<&str>) {
         let scheme = || {
             let mut scheme = self.scheme.clone();
             if let SecurityScheme::OAuth2(oauth2) = &mut scheme {
-                let asked: BTreeSet<_> = table.policies().flat_map(|policy| policy.scopes()).collect();
-                oauth2.flows.values_mut().for_each(|flow| name_scopes(flow, &asked));
+                oauth2.flows.values_mut().for_each(|flow| name_scopes(flow, asked));
             }
             RefOr::T(scheme)
         };

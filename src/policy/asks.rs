@@ -1,10 +1,14 @@
 //! What a policy asks of a token, as an API description says it: alternatives (or) of scopes (and).
 
 use super::{Policy, algebra::Node, term::Term};
+use std::collections::BTreeSet;
 
 /// A policy with more is described by the scopes of all of them together: nobody reads a longer list, and the number can
 /// grow by multiplication.
 const MOST_ALTERNATIVES: usize = 64;
+
+/// Nor one with more scopes than this in its alternatives together; and telling them apart takes the square of it.
+const MOST_NAMES: usize = 1024;
 
 /// The scopes of each way to meet a policy.
 type Alternatives<'p> = Vec<Vec<&'p str>>;
@@ -21,6 +25,7 @@ impl Policy {
     ///
     /// A way may ask for more than its scopes: a role and what stands under a `!` have no part here. No alternative is
     /// left out for another that asks for less, so together they name every scope that [`scopes`](Policy::scopes) does.
+    /// Where they are too many, there is one with all scopes.
     pub(crate) fn scope_alternatives(&self) -> Vec<Vec<&str>> {
         let all = self.node().alternatives().filter(|all| !all.is_empty());
         all.unwrap_or_else(|| vec![self.scopes()])
@@ -49,7 +54,7 @@ impl Node {
             Self::Term(Term::AllScopes(scopes)) => {
                 let mut all = Vec::new();
                 scopes.iter().for_each(|scope| add(&mut all, &**scope));
-                Some(vec![all])
+                distinct([Some(vec![all])].into_iter())
             }
             // One that was not bound has no policy yet.
             Self::Term(Term::Rule(rule)) => match rule.policy() {
@@ -59,6 +64,9 @@ impl Node {
             Self::Term(_) | Self::Not(_) => Some(vec![Vec::new()]),
             Self::All(parts) => parts.iter().try_fold(vec![Vec::new()], |before, part| {
                 let part = part.alternatives()?;
+                if asks_no_scopes(&part) {
+                    return Some(before);
+                }
                 distinct(before.iter().map(|one| Some(part.iter().map(|other| both(one, other)).collect())))
             }),
             Self::Any(parts) => distinct(parts.iter().map(Self::alternatives)),
@@ -68,13 +76,17 @@ impl Node {
 
 /// All of them, those of equal scopes once.
 fn distinct<'p>(lists: impl Iterator<Item = Option<Alternatives<'p>>>) -> Option<Alternatives<'p>> {
-    let mut all = Alternatives::new();
+    let (mut all, mut known, mut names) = (Alternatives::new(), BTreeSet::new(), 0usize);
     for list in lists {
         for scopes in list? {
-            if !all.iter().any(|known| is_same(known, &scopes)) {
+            // In any order.
+            let mut sorted = scopes.clone();
+            sorted.sort_unstable();
+            if known.insert(sorted) {
+                names = names.saturating_add(scopes.len());
                 all.push(scopes);
             }
-            if all.len() > MOST_ALTERNATIVES {
+            if all.len() > MOST_ALTERNATIVES || names > MOST_NAMES {
                 return None;
             }
         }
@@ -82,15 +94,15 @@ fn distinct<'p>(lists: impl Iterator<Item = Option<Alternatives<'p>>>) -> Option
     Some(all)
 }
 
+/// What stands beside it is all there is.
+fn asks_no_scopes(alternatives: &[Vec<&str>]) -> bool {
+    alternatives.iter().all(Vec::is_empty)
+}
+
 fn both<'p>(one: &[&'p str], other: &[&'p str]) -> Vec<&'p str> {
     let mut both = one.to_vec();
     other.iter().for_each(|scope| add(&mut both, scope));
     both
-}
-
-/// In any order: each list has a scope once.
-fn is_same(one: &[&str], other: &[&str]) -> bool {
-    one.len() == other.len() && one.iter().all(|scope| other.contains(scope))
 }
 
 fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {

@@ -73,7 +73,7 @@ impl fmt::Debug for Checks {
 
 impl Policy {
     /// Gives every unbound [`check`](super::check) its function, and every unbound [`rule`](super::rule) its policy. One
-    /// that has its own keeps it.
+    /// that has its own keeps it. A rule that names itself, or one that names it, has none: it is a fault.
     ///
     /// # Errors
     ///
@@ -85,10 +85,15 @@ impl Policy {
     }
 
     /// Leaves those as they are that are not in `checks`.
-    pub(super) fn bind_known(mut self, checks: &Checks) -> Self {
+    pub(super) fn bind_known(self, checks: &Checks) -> Self {
+        self.bind_within(checks, &mut Vec::new())
+    }
+
+    /// The same of a policy that these rules consist of, the outermost first.
+    pub(super) fn bind_within(mut self, checks: &Checks, around: &mut Vec<Box<str>>) -> Self {
         self.node_mut().visit_mut(&mut |term| match term {
             Term::Check(check) => check.bind(checks),
-            Term::Rule(rule) => rule.bind(checks),
+            Term::Rule(rule) => rule.bind(checks, around),
             _ => {}
         });
         self

@@ -112,13 +112,19 @@ impl Ruled {
         self.policy().map_or(Truth::Unknown, |policy| policy.evaluate(principal))
     }
 
-    /// And the checks that it consists of.
-    pub(super) fn bind(&mut self, checks: &Checks) {
+    /// And the checks and rules that it consists of. `around` are the rules that it stands in: one that names itself stays
+    /// unbound there, or this would never end.
+    pub(super) fn bind(&mut self, checks: &Checks, around: &mut Vec<Box<str>>) {
+        if around.contains(&self.name) {
+            return;
+        }
         if self.known.is_none() {
             self.known = checks.rule(&self.name).and_then(|rule| rule.known.clone());
         }
         if let Some(known) = self.known.as_mut().filter(|known| !known.policy.unbound().is_empty()) {
-            known.policy = Arc::new(Policy::clone(&known.policy).bind_known(checks));
+            around.push(self.name.clone());
+            known.policy = Arc::new(Policy::clone(&known.policy).bind_within(checks, around));
+            around.pop();
         }
     }
 }

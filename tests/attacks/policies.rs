@@ -1,20 +1,10 @@
 //! Policies that are made to be laborious, rules that name each other, and handlers that ask in ways of their own.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
-    thread,
-};
-use tower::ServiceExt as _;
+use std::{sync::mpsc, thread};
 use tower_bearer::{
-    AuthenticateLayer,
     error::AuthError,
     guard::{Allowed, GuardedRouter, guarded, named},
-    policy::{Checks, Policies, Policy, Rule, role, scope},
-    testing::TestIssuer,
+    policy::{Checks, Policies, Policy, Rule, scope},
 };
 
 struct Hen;
@@ -72,14 +62,6 @@ fn rules_that_name_each_other_are_a_fault_and_not_the_end_of_the_process() {
     assert_eq!(live.policies(), good);
 }
 
-/// What every client without a token makes it do.
-#[test]
-fn the_longest_policy_refuses_in_no_time() {
-    let scopes = (0..11_000).map(|i| format!("{i:x}")).collect::<Vec<_>>().join(",");
-    let policy: Policy = format!("all_scopes({scopes})").parse().unwrap();
-    assert!(ends(move || (0..100).for_each(|_| assert!(!policy.decide(None).is_allow()))));
-}
-
 #[cfg(feature = "utoipa")]
 #[test]
 fn the_longest_policy_is_described_in_no_time() {
@@ -87,10 +69,10 @@ fn the_longest_policy_is_described_in_no_time() {
     use utoipa::openapi::OpenApi;
 
     let list = |from: usize, to| (from..to).map(|i| format!("{i:x}")).collect::<Vec<_>>().join(",");
-    let (all, any) = (list(0, 8000), list(10_000, 10_064));
+    let (all, any) = (list(0, 3000), list(10_000, 10_064));
     for text in [
         format!("all_scopes({all}) & any_scope({any})"),
-        format!("any_scope({any}) & scope({})", list(0, 4000).replace(',', ")&scope(")),
+        format!("any_scope({any}) & scope({})", list(0, 3000).replace(',', ")&scope(")),
         format!("any_scope({any}){}", "&role(a)".repeat(7000)),
         format!("any_scope({any}){}", "&scope(a)".repeat(6000)),
     ] {
@@ -144,32 +126,4 @@ fn a_handler_that_takes_a_refusal_itself_insists_on_nothing() {
     // It is still looked for.
     let without = Policies::from_iter([("here", "scope(a)")]);
     assert!(routes.with_policies(&without, checks()).is_err());
-}
-
-/// "The route's policy has decided": who asks again may be told something else.
-#[tokio::test]
-async fn a_check_in_a_rule_is_asked_once_for_each_request() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked);
-    let checks = Checks::new()
-        .with("manager", move |_| count.fetch_add(1, Ordering::SeqCst) == 0)
-        .with_rule::<CanRefund>();
-    async fn refund(_: Allowed<CanRefund>) {}
-
-    let policies = Policies::from_iter([("here", "rule(can-refund) & role(clerk)")]);
-    let routes: GuardedRouter = GuardedRouter::new().route("/", guarded::get(named("here"), refund));
-    let (routes, _) = routes.with_policies(&policies, checks).unwrap();
-    let issuer = TestIssuer::new();
-    let app = routes.into_router(AuthenticateLayer::new(issuer.verifier().build().unwrap()));
-    let token = issuer.token().role("clerk").sign();
-    let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
-    let response = app.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
-    assert_eq!((response.status().as_u16(), asked.load(Ordering::SeqCst)), (200, 1));
-}
-
-#[test]
-fn a_second_policy_that_reports_takes_nothing_from_the_first() {
-    let layer = tower_bearer::require(scope("a")).reporting(role("b")).reporting(role("c"));
-    let watched = layer.report_only().unwrap();
-    assert!(watched.to_string().contains("role(b)"), "{watched}");
 }
