@@ -190,6 +190,20 @@ async fn an_inner_layer_without_an_observer_speaks_for_itself() {
 }
 
 #[tokio::test]
+async fn nor_does_anybody_hear_of_a_name_without_a_policy_behind_a_layer_that_is_not_observed() {
+    let issuer = TestIssuer::new();
+    let book = Book::default();
+    let layer = || AuthenticateLayer::new(issuer.verifier().build().unwrap());
+    let app = GuardedRouter::new()
+        .route("/named", guarded::get(named("nobody"), ok))
+        .into_router(layer())
+        .layer(layer().observer(book.clone()));
+    let alice = issuer.token().subject("alice").sign();
+    assert_eq!(ask(&app, "/named", Some(&alice)).await, 500);
+    assert_eq!(book.take(), ["alice authenticate: admitted"]);
+}
+
+#[tokio::test]
 async fn a_panic_in_an_observer_admits_nobody() {
     let issuer = TestIssuer::new();
     let ran = Arc::new(AtomicBool::new(false));

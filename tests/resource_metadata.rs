@@ -301,3 +301,30 @@ fn the_verifiers_issuers_need_not_be_written_again() {
         json!(["https://issuer.test", "https://id.example.com"])
     );
 }
+
+/// As the documentation of `router` says it is to be used.
+#[tokio::test]
+async fn such_a_router_goes_into_an_application_s() {
+    let resource = "https://api.example.com/:id/*rest";
+    let metadata = ProtectedResource::new(resource).authorization_server(SERVER).build().unwrap();
+    let app: Router = Router::new().without_v07_checks().merge(metadata.router());
+    assert_eq!(send(&app, Method::GET, metadata.path(), &[]).await.status(), StatusCode::OK);
+}
+
+/// "The one form that every parser leaves as it is": a browser's makes something else of each of these (WHATWG URL, the host
+/// parser and the port state), and compares that.
+#[test]
+fn an_identifier_that_a_browser_writes_otherwise_is_a_fault() {
+    for resource in [
+        "https://api.example.com:443/orders",
+        "https://api.example.com:08443/orders",
+        "http://127.0.0.1:80/orders",
+        "http://127.1/orders",
+        "http://0x7f.0.0.1/orders",
+        "https://api%2Eexample.com/orders",
+        "http://[0:0:0:0:0:0:0:1]/orders",
+    ] {
+        let built = ProtectedResource::new(resource).authorization_server(SERVER).build();
+        assert!(built.is_err(), "{resource}");
+    }
+}

@@ -81,10 +81,13 @@ fn missing(named: &NamedPolicy, extensions: &Extensions) -> AuthError {
         &error,
         format_args!("the policies that have {name:?}: give them to `GuardedRouter::with_policies`"),
     );
-    if let Some(observers) = extensions.get::<Observers>() {
+    if let Ok((_, true)) = Principal::look_observed(extensions, observe::Layer::Authorize, format_args!(""))
+        && let Some(observers) = extensions.get::<Observers>()
+    {
         observers.tell(|| DecisionRecord::refused(Stage::Authorize, &error).on(extensions));
     }
-    error
+    // Or the layer around would tell it once more, as a handler's.
+    error.told()
 }
 
 /// The decision, from what the request carries.

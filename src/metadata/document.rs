@@ -86,7 +86,9 @@ impl ResourceMetadata {
         self.inner.served.load().document.clone()
     }
 
-    /// A router with the well-known route alone, to be merged into the application's outermost one.
+    /// A router with the well-known route alone, to be merged into the application's outermost one. Where a segment of the
+    /// identifier begins with `:` or `*`, that one has to be told
+    /// [`without_v07_checks`](Router::without_v07_checks), or axum panics.
     ///
     /// A `GuardedRouter` can take it with a line in its table instead:
     /// `.route_service(metadata.path(), public("read before there is a token"), metadata.clone())`.
