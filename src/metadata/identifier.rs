@@ -1,6 +1,7 @@
 //! The identifiers that clients compare whole, and the address that is made of one.
 
 use crate::keys::is_safe_url;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -22,6 +23,41 @@ pub(super) fn faults_of(url: &str) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(wrong, sentence)| wrong.then_some(sentence))
     .collect()
+}
+
+/// The same of a resource's. An authorization server's is written as that server writes it, and it is compared with what the
+/// server says; a resource's is compared with what the client was given, as its parser leaves it.
+pub(super) fn faults_of_resource(url: &str) -> Vec<&'static str> {
+    let mut faults = faults_of(url);
+    if faults.is_empty() && is_rewritten(split(url).0) {
+        faults.push("has a host or port that browsers write otherwise");
+    }
+    faults
+}
+
+/// What the WHATWG URL standard makes something else of: a default port, zeros before a port, escapes in a host, the long
+/// and the old forms of addresses.
+fn is_rewritten(origin: &str) -> bool {
+    let (scheme, authority) = origin.split_once("://").unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let default = if scheme == "https" { "443" } else { "80" };
+    let port_is = |port: &str| port.is_empty() || port == default || (port.starts_with('0') && port != "0");
+    port.is_some_and(port_is) || host.contains('%') || !is_canonical(host)
+}
+
+/// A name, or an address in its one form.
+fn is_canonical(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address);
+    }
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    // A host that ends in a number is an address (WHATWG URL, "ends in a number").
+    let is_number =
+        last.starts_with("0x") || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()));
+    !is_number || host.parse::<Ipv4Addr>().is_ok_and(|parsed| parsed.to_string() == host)
 }
 
 /// Where the metadata of a resource is, and at which byte its path begins (RFC 9728 section 3.1).

@@ -23,8 +23,8 @@ impl ProtectedResource {
     /// The resource with this identifier (RFC 9728 section 1.2): its public `https` URL, as its clients write it. Often the
     /// audience of its tokens, too (RFC 8707 section 2).
     ///
-    /// `http` is taken on loopback only. A query, a fragment, user information, capital letters in the host and segments of
-    /// dots are faults: clients compare the identifier whole, and not all of them would see the same.
+    /// `http` is taken on loopback only. A query, a fragment, user information, capital letters in the host, segments of
+    /// dots, and a default port are faults: clients compare the identifier whole, and not all of them would see the same.
     pub fn new(resource: impl Into<String>) -> Self {
         Self {
             resource: resource.into(),
@@ -87,13 +87,14 @@ impl ProtectedResource {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        let of_url = |setting: &'static str, url: &str| {
-            let sentences = identifier::faults_of(url).into_iter();
+        let told = |setting: &'static str, url: &str, sentences: Vec<&'static str>| {
             let url = url.to_owned();
-            sentences.map(move |sentence| Fault::new(setting, format!("{url:?} {sentence}")))
+            sentences.into_iter().map(move |sentence| Fault::new(setting, format!("{url:?} {sentence}")))
         };
-        let mut faults: Vec<_> = of_url("resource", &self.resource).collect();
-        faults.extend(self.servers.iter().flat_map(|issuer| of_url("authorization_server", issuer)));
+        let of_server = |issuer: &String| told("authorization_server", issuer, identifier::faults_of(issuer));
+        let mut faults: Vec<_> =
+            told("resource", &self.resource, identifier::faults_of_resource(&self.resource)).collect();
+        faults.extend(self.servers.iter().flat_map(of_server));
         if self.servers.is_empty() {
             let sentence = "name at least one: without it no client knows where to get a token";
             faults.push(Fault::new("authorization_server", sentence));
