@@ -127,3 +127,37 @@ fn a_handler_that_takes_a_refusal_itself_insists_on_nothing() {
     let without = Policies::from_iter([("here", "scope(a)")]);
     assert!(routes.with_policies(&without, checks()).is_err());
 }
+
+/// Whoever hears of a decision may act on it: what is in force is not held by a lock.
+#[tokio::test]
+async fn a_reload_from_within_a_decision_waits_for_nobody() {
+    use tower_bearer::{
+        audit::DecisionRecord, guard::GuardedRouter, policy::LivePolicies, testing::TestIssuer,
+    };
+    let handle: std::sync::Arc<std::sync::OnceLock<LivePolicies>> = std::sync::Arc::default();
+    let (in_check, in_observer) = (handle.clone(), handle.clone());
+    let policies = |text: &str| Policies::from_iter([("here", text)]);
+    let checks = Checks::new().with("now", move |_| {
+        in_check.get().unwrap().reload(&Policies::from_iter([("here", "scope(later) & check(now)")])).is_ok()
+    });
+    let routes: GuardedRouter = GuardedRouter::new().route("/", guarded::get(named("here"), nothing));
+    let (routes, live) = routes.with_policies(&policies("scope(now) & check(now)"), checks).unwrap();
+    handle.set(live).unwrap();
+    let issuer = TestIssuer::new();
+    let observer = move |record: &DecisionRecord<'_>| {
+        if let Some(policy) = record.policy() {
+            let text = policy.to_string();
+            in_observer.get().unwrap().reload(&Policies::from_iter([("here", "scope(never)")])).unwrap();
+            assert_eq!(policy.to_string(), text, "the one that decided is still there");
+        }
+    };
+    let verifier = issuer.verifier().build().unwrap();
+    let app = routes.into_router(tower_bearer::AuthenticateLayer::new(verifier).observer(observer));
+    for status in [200, 403] {
+        let token = issuer.token().scope("now later").sign();
+        let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let response = tower::ServiceExt::oneshot(app.clone(), request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "one policy for the whole of a request");
+    }
+}
