@@ -2,14 +2,17 @@
 //! quotes stands in them. The app's own tests are `examples/guide/tests.rs`, which `cargo test` runs as well; whatever else
 //! is Rust in the guide is compiled with the documentation.
 
+#![cfg(all(feature = "axum", feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod mistakes;
 
 use std::path::Path;
 
-const GUIDE: &str = include_str!("../docs/guide.md");
-const BEFORE: &str = include_str!("../examples/guide/before.rs");
-const AFTER: &str = include_str!("../examples/guide/after.rs");
-const TESTS: &str = include_str!("../examples/guide/tests.rs");
+const GUIDE: &str = include_str!("../../docs/guide.md");
+const BEFORE: &str = include_str!("../../examples/guide/before.rs");
+const AFTER: &str = include_str!("../../examples/guide/after.rs");
+const TESTS: &str = include_str!("../../examples/guide/tests.rs");
 
 const MADE_BY: &str = "cd examples/guide && diff -u --suppress-blank-empty before.rs after.rs | tail -n +3";
 
@@ -68,7 +71,7 @@ fn what_the_guide_quotes_stands_in_the_compiled_files() {
 
 #[test]
 fn the_guide_asks_for_the_releases_that_its_files_are_compiled_with() {
-    let manifest: toml::Table = include_str!("../Cargo.toml").parse().unwrap();
+    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
     let block = blocks().into_iter().find(|block| block.language == "toml").unwrap();
     let wanted: toml::Table = block.text.parse().unwrap();
     let version = |dependency: &toml::Value| {
