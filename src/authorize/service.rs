@@ -84,7 +84,8 @@ fn missing(named: &NamedPolicy, extensions: &Extensions) -> AuthError {
     if let Some(observers) = extensions.get::<Observers>() {
         observers.tell(|| DecisionRecord::refused(Stage::Authorize, &error).on(extensions));
     }
-    error
+    // Or it would be heard once more on its way out.
+    error.told()
 }
 
 /// The decision, from what the request carries.
