@@ -4,6 +4,8 @@
 //! typed claims into the request; a second layer, set per route, decides whether those claims may pass. Handlers take
 //! the claims as an argument.
 //!
+//! New to OAuth? [The guide](docs::guide) turns a plain axum app into a guarded one, step by step.
+//!
 //! ```
 //! # #[cfg(all(feature = "axum", feature = "aws-lc-rs"))] {
 //! use axum::{Router, routing::{get, post}};

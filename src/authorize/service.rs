@@ -86,7 +86,7 @@ fn missing(named: &NamedPolicy, extensions: &Extensions) -> AuthError {
     {
         observers.tell(|| DecisionRecord::refused(Stage::Authorize, &error).on(extensions));
     }
-    // Or the layer around would tell it once more, as a handler's.
+    // Or it would be heard once more on its way out.
     error.told()
 }
 
