@@ -127,7 +127,11 @@ fn routes(verifier: &Verifier<User>) -> Routes {
 
 /// What clients know the API by. It is never taken from a request.
 fn resource(address: SocketAddr) -> String {
-    env::var("BEARER_RESOURCE").unwrap_or_else(|_| format!("http://{address}"))
+    env::var("BEARER_RESOURCE").unwrap_or_else(|_| {
+        let ours = format!("http://{address}");
+        // As clients write it: without the default port.
+        ours.strip_suffix(":80").unwrap_or(&ours).to_owned()
+    })
 }
 
 /// Loads the keys at once, so that the first request need not wait. An issuer that is down stops nothing.

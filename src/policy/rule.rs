@@ -139,6 +139,21 @@ impl PartialEq for Ruled {
 impl Eq for Ruled {}
 
 impl Policy {
+    /// The names that stand for rules of several types.
+    #[cfg(feature = "axum")]
+    pub(super) fn ambiguous_rules(&self) -> Vec<&str> {
+        let (mut known, mut twice) = (Vec::<(&str, TypeId)>::new(), Vec::new());
+        self.node().visit(false, &mut |term, _| {
+            let term::Term::Rule(Ruled { name, known: Some(Known { rule, .. }) }) = term else { return };
+            match known.iter().find(|(known, _)| *known == &**name) {
+                Some((_, of)) if of != rule && !twice.contains(&&**name) => twice.push(&**name),
+                Some(_) => {}
+                None => known.push((name, *rule)),
+            }
+        });
+        twice
+    }
+
     /// The rules in it, those within others included, by name; each with what it takes.
     #[cfg(feature = "axum")]
     pub(crate) fn rules(&self) -> Vec<(&str, &Policy)> {

@@ -32,12 +32,16 @@ impl Policy {
     }
 
     fn functions_missing(&self) -> Vec<String> {
+        let twice = self.ambiguous_rules().into_iter();
+        let twice =
+            twice.map(|name| format!("rule({name}) stands for rules of several types: name them apart"));
         let missing = self.unbound_terms().into_iter();
         missing
             .map(|(kind, name)| {
                 let what = if kind == "rule" { "policy" } else { "function" };
                 format!("{kind}({name}) has no {what}: bind the policy")
             })
+            .chain(twice)
             .collect()
     }
 

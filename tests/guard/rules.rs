@@ -251,3 +251,24 @@ async fn a_handler_is_tested_with_a_permit_and_without_a_route() {
     assert_eq!(ask(caller("alice").attach(request())).await, 500);
     assert_eq!(ask(request()).await, 500);
 }
+
+struct SameName;
+
+impl Rule for SameName {
+    const NAME: &'static str = CanRefund::NAME;
+
+    fn policy() -> Policy {
+        authenticated()
+    }
+}
+
+#[test]
+fn two_rules_of_one_name_are_found() {
+    let routes = behind(rule::<SameName>() & rule::<CanRefund>());
+    assert!(
+        faults(&routes)[0].contains("rule(can-refund) stands for rules of several types"),
+        "{:?}",
+        faults(&routes)
+    );
+    assert_eq!(faults(&behind(rule::<CanRefund>() & rule::<CanRefund>())), [""; 0]);
+}
