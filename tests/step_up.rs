@@ -56,6 +56,15 @@ fn refused(status: u16, start: &str, rest: &str) -> (u16, Option<String>) {
 const PASSED: (u16, Option<String>) = (200, None);
 
 #[tokio::test]
+async fn a_test_token_says_how_and_when_its_user_logged_in() {
+    let (issuer, app) = service("acr(gold) & max_age(300)").await;
+    for (acr, ago, status) in [("silver", 0, 401), ("gold", 361, 401), ("gold", 360, 200), ("gold", 0, 200)] {
+        let token = issuer.token().login(acr, Duration::from_secs(ago)).sign();
+        assert_eq!(ask(&app, Some(&token)).await.0, status, "{acr}, {ago} s ago");
+    }
+}
+
+#[tokio::test]
 async fn the_challenges_of_rfc_9470_section_3_are_written_as_there() {
     // Figure 2 and figure 3, but for the sentence, which is the same for both here.
     for (policy, rest) in [("acr(myACR)", r#", acr_values="myACR""#), ("max_age(5)", r#", max_age="5""#)] {

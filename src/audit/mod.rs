@@ -21,7 +21,9 @@
 //!    waits for keys.
 //! 5. A refusal from within a handler is seen on its way out, when the request is gone: no caller and no policy stand
 //!    beside it. A `require` that passes inside a handler is not told.
-//! 6. Without an observer nothing is done and nothing is allocated.
+//! 6. What a policy that only reports would have decided is no decision, and not told here: the event `policy would deny` and
+//!    the metric `tower_bearer_report_only_total` have it.
+//! 7. Without an observer nothing is done and nothing is allocated.
 //!
 //! The record hands out the verified [`Principal`](crate::claims::Principal), claims and all, because who did it is what
 //! an audit asks; what is written down of it, the observer answers for. The record's own `Debug` and [`EventLog`] show no

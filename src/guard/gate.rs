@@ -41,6 +41,8 @@ enum Rule {
 /// The policy of this name, out of those that [`GuardedRouter::with_policies`](super::GuardedRouter::with_policies) is
 /// given.
 ///
+/// It stands alone: what else the route demands, and a policy that only reports, stand in the file under the same name.
+///
 /// Until then the route answers 500 to everybody, and the log says what was forgotten.
 ///
 /// ```

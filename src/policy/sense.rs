@@ -38,8 +38,9 @@ impl Policy {
         let missing = self.unbound_terms().into_iter();
         missing
             .map(|(kind, name)| {
-                let what = if kind == "rule" { "policy" } else { "function" };
-                format!("{kind}({name}) has no {what}: bind the policy")
+                let (what, giver) =
+                    if kind == "rule" { ("policy", "with_rule") } else { ("function", "with") };
+                format!("{kind}({name}) has no {what}: give it by `Checks::{giver}`")
             })
             .chain(twice)
             .collect()

@@ -82,6 +82,13 @@ impl TestToken {
         self.claim("exp", exp)
     }
 
+    /// The user was authenticated in this context (`acr`), so long ago by the issuer's clock (`auth_time`): for policies with
+    /// `acr` and `max_age`. Default: neither is said.
+    pub fn login(self, acr: &str, ago: Duration) -> Self {
+        let at = self.issuer.now().saturating_sub(ago.as_secs());
+        self.claim("acr", acr).claim("auth_time", at)
+    }
+
     /// Expired an hour ago.
     pub fn expired(self) -> Self {
         let exp = self.issuer.now().saturating_sub(3600);

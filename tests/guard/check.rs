@@ -33,8 +33,8 @@ fn everything_wrong_is_told_at_once_under_method_and_path() {
         "\
 the configuration cannot work
   FALLBACK /*: `!deny` lets everybody through, but not with a bad token: say `public` or `optional` alone, with the reason
-  GET /a: check(office-hours) has no function: bind the policy
-  GET /a: check(vip) has no function: bind the policy
+  GET /a: check(office-hours) has no function: give it by `Checks::with`
+  GET /a: check(vip) has no function: give it by `Checks::with`
   POST /a: nobody can ever meet `deny & scope(a)`: say `deny` where that is meant
   GET /b/c: `public(open) | scope(a)` lets everybody through, but not with a bad token: say `public` or `optional` alone, with the reason
   GET /d: `deny` in `scope(a) & (role(b) | deny)` says the same to everybody: leave it out, or what stands beside it

@@ -60,11 +60,11 @@ fn everything_wrong_is_told_at_once_under_its_name() {
 the configuration cannot work
   a: nobody can ever meet `role(x) & !authenticated`: say `deny` where that is meant
   b: not a policy: at byte 7, expected `)`
-  c: check(office-hours) has no function: bind the policy
+  c: check(office-hours) has no function: give it by `Checks::with`
   d: nobody can ever meet `scope(d) & deny`: say `deny` where that is meant
   d, report_only: not a policy: at byte 5, expected a text that is not empty
   e: `public(everybody)` guards nothing, and a name has to: say `public` or `optional` where the route is, with the reason
-  f: expected a policy as text, or `policy` and `report_only`, each a text; a name with a dot in it may want quotes
+  f: has a member \"read\", and takes `policy` and `report_only` alone; a name with a dot in it may want quotes, and in TOML names without members stand first
   g: there is no policy of this name; asked for by FALLBACK /*, POST /a, GET /g
   stray: no route asks for it
   stray: not a policy: at byte 8, expected `)`
@@ -98,22 +98,23 @@ fn a_name_may_close_its_route() {
 
 #[test]
 fn what_is_no_text_is_a_fault_and_not_a_failure_to_read() {
-    for (name, value) in [
-        ("a number", json!(1)),
-        ("a negative one", json!(-1)),
-        ("a fraction", json!(1.5)),
-        ("a truth value", json!(true)),
-        ("nothing", json!(null)),
-        ("a list", json!(["scope(a)", {"x": [1]}])),
-        ("an empty object", json!({})),
-        ("an unknown member", json!({"policy": "scope(a)", "reports_only": "scope(b)"})),
-        ("only what reports", json!({"report_only": "scope(b)"})),
-        ("a member that is no text", json!({"policy": "scope(a)", "report_only": null})),
-        ("names within names", json!({"read": "scope(a)"})),
+    let (shape, unknown) = ("expected a policy as text", "has a member \"");
+    for (name, value, said) in [
+        ("a number", json!(1), shape),
+        ("a negative one", json!(-1), shape),
+        ("a fraction", json!(1.5), shape),
+        ("a truth value", json!(true), shape),
+        ("nothing", json!(null), shape),
+        ("a list", json!(["scope(a)", {"x": [1]}]), shape),
+        ("an empty object", json!({}), "has no member `policy`"),
+        ("an unknown member", json!({"policy": "scope(a)", "reports_only": "scope(b)"}), unknown),
+        ("only what reports", json!({"report_only": "scope(b)"}), "has no member `policy`"),
+        ("a member that is no text", json!({"policy": "scope(a)", "report_only": null}), shape),
+        ("names within names", json!({"read": "scope(a)"}), unknown),
     ] {
         let faults = faults_of(value);
         assert_eq!(faults.len(), 1, "{name}");
-        assert!(faults[0].starts_with("a: expected a policy as text"), "{name}: {faults:?}");
+        assert!(faults[0].starts_with(&format!("a: {said}")), "{name}: {faults:?}");
     }
     let twice = r#"{"a": {"policy": "scope(a)", "policy": "scope(b)"}}"#;
     let faults = told(routes(&["a"]).with_policies(&serde_json::from_str(twice).unwrap(), Checks::new()));
@@ -287,7 +288,7 @@ async fn checks_are_bound_at_the_start_and_at_each_reload() {
     assert_eq!(ask(&app, "GET", "/a", Some(&token)).await.status, 403);
     assert_eq!(
         told(live.reload(&policies(json!({"a": "check(bob)"})))),
-        ["a: check(bob) has no function: bind the policy"]
+        ["a: check(bob) has no function: give it by `Checks::with`"]
     );
 }
 

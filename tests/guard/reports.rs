@@ -31,7 +31,7 @@ fn a_report_that_cannot_be_meant_is_found() {
     assert_eq!(
         faults(&routes),
         [
-            "GET /a: report only: check(x) has no function: bind the policy",
+            "GET /a: report only: check(x) has no function: give it by `Checks::with`",
             "GET /b: report only: nobody looks at the tokens of a public route: say `optional`",
             "GET /c: report only: `optional(o)` has nothing to report",
             "GET /d: report only: nobody can ever meet `scope(d) & !authenticated`: say `deny` where that is meant",

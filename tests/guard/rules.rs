@@ -210,7 +210,7 @@ fn a_rule_from_a_file_waits_for_its_type_and_a_file_without_it_is_refused() {
     let told = |result: Result<_, tower_bearer::ConfigError>| result.unwrap_err().faults()[0].to_string();
     let routes = || GuardedRouter::new().route("/", guarded::post(named("refunds"), refund)) as GuardedRouter;
     let unknown = told(routes().with_policies(&file("rule(can-refund)"), Checks::new()).map(|_| ()));
-    assert_eq!(unknown, "refunds: rule(can-refund) has no policy: bind the policy");
+    assert_eq!(unknown, "refunds: rule(can-refund) has no policy: give it by `Checks::with_rule`");
     let checks = || Checks::new().with_rule::<CanRefund>().with_rule::<OfStaff>().with("staff", |_| true);
     let forgotten = told(routes().with_policies(&file("scope(a)"), checks()).map(|_| ()));
     assert!(forgotten.starts_with("refunds: POST /: the handler asks for Allowed<"), "{forgotten}");

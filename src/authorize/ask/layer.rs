@@ -39,23 +39,38 @@ pub struct Question<'a> {
 /// 4. It knows yes and no: a stronger login (`acr`) is asked for by the route's policy.
 /// 5. It is in no table and no document: those know what can be known without asking.
 ///
+/// The closure says `Question<'_>`, or the compiler guesses one lifetime; it brings what it asks (a pool of connections) with
+/// it; and the future takes what it needs, since it cannot borrow the question. Parameters of the path are read as a
+/// handler reads them:
+///
 /// ```
-/// use axum::handler::Handler;
+/// use axum::{extract::{FromRequestParts, Path}, handler::Handler};
 /// use tower_bearer::{authorize::{Question, ask}, guard::{GuardedRouter, guarded}, policy::scope};
 ///
-/// async fn is_open(account: String) -> Result<bool, std::io::Error> {
-///     // A look into the database.
-///     Ok(account == "alice")
+/// #[derive(Clone)]
+/// struct Database;
+///
+/// impl Database {
+///     async fn owns(&self, who: &str, account: u32) -> Result<bool, std::io::Error> {
+///         Ok(who == "alice" && account == 7)
+///     }
 /// }
 ///
-/// async fn transfer() {}
+/// async fn close() {}
 ///
-/// let open_accounts = ask("open-account", |question: Question<'_>| {
-///     let account = question.caller().subject().unwrap_or_default().to_owned();
-///     async move { is_open(account).await }
+/// let database = Database;
+/// let owners = ask("account-owner", move |question: Question<'_>| {
+///     let who = question.caller().subject().unwrap_or_default().to_owned();
+///     let (database, mut request) = (database.clone(), question.request().clone());
+///     async move {
+///         let Ok(Path(account)) = Path::<u32>::from_request_parts(&mut request, &()).await else {
+///             return Ok(false);
+///         };
+///         database.owns(&who, account).await
+///     }
 /// });
 /// let routes: GuardedRouter = GuardedRouter::new()
-///     .route("/transfer", guarded::post(scope("pay"), transfer.layer(open_accounts)));
+///     .route("/accounts/{id}", guarded::delete(scope("accounts"), close.layer(owners)));
 /// ```
 ///
 /// `examples/cedar` asks the policy engine Cedar, with the claims as the principal.

@@ -59,7 +59,9 @@ where
 
 /// Nobody is asked about nobody.
 fn caller<'a>(name: &Arc<str>, extensions: &'a Extensions) -> Result<&'a Principal, AuthError> {
-    let forgotten = format_args!("AuthenticateLayer around `ask({name})`: add it outside of this route");
+    let forgotten = format_args!(
+        "AuthenticateLayer around `ask({name})`: it goes around a handler, `handler.layer(…)`, behind a policy that is not `public`"
+    );
     let found = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
     found.ok_or_else(|| {
         let error = observe::denied(AuthError::new(Reason::PolicyNeedsToken), &Named(name));

@@ -42,6 +42,11 @@ impl LivePolicies {
     /// comes after this has returned by these. Nothing but the policies changes: the names are those that the routes
     /// ask for, and no name can make a route public. The checks are those from the start.
     ///
+    /// What was made of a table stays as it was made. A clone of the router, kept from before
+    /// [`into_router`](crate::guard::GuardedRouter::into_router), shows the new policies in its
+    /// [`table`](crate::guard::GuardedRouter::table): for
+    /// [`replace_policies`](crate::metadata::ResourceMetadata::replace_policies) and for an OpenAPI document.
+    ///
     /// A file that cannot even be read as one never gets here: then, too, the old policies stay.
     ///
     /// # Errors

@@ -65,7 +65,7 @@ fn unmet(policy: &Policy, routes: Option<&Vec<Use>>) -> impl Iterator<Item = Str
 fn rule(name: &str, written: &Written, checks: &Checks) -> Result<InForce, Vec<Fault>> {
     let (policy, report_only) = match written {
         Written::Rule { policy, report_only } => (policy, report_only.as_ref()),
-        Written::Wrong(sentence) => return Err(vec![Fault::new(shown(name), *sentence)]),
+        Written::Wrong(sentence) => return Err(vec![Fault::new(shown(name), sentence.clone())]),
     };
     let policy = policy_of(&shown(name), policy, checks);
     let report_only =

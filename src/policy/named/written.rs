@@ -40,10 +40,19 @@ pub struct Policies {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Written {
     Rule { policy: String, report_only: Option<String> },
-    Wrong(&'static str),
+    Wrong(String),
 }
 
 const SHAPE: &str = "expected a policy as text, or `policy` and `report_only`, each a text; a name with a dot in it may want quotes";
+
+/// In TOML, a name without quotes around its dot, or one that follows a table, becomes a member of something else.
+fn unknown_member(name: &str) -> String {
+    let name = name.escape_debug();
+    format!(
+        "has a member \"{name}\", and takes `policy` and `report_only` alone; a name with a dot in it may want quotes, and \
+         in TOML names without members stand first"
+    )
+}
 
 /// A name that is there twice is a fault that is told later.
 impl<N: Into<String>, P: Into<String>> FromIterator<(N, P)> for Policies {
@@ -67,22 +76,27 @@ impl From<Value> for Written {
         let members = match value {
             Value::Text(policy) => return Self::Rule { policy, report_only: None },
             Value::Members(members) => members,
-            Value::Other => return Self::Wrong(SHAPE),
+            Value::Other => return Self::Wrong(SHAPE.to_owned()),
         };
         let (mut policy, mut report_only) = (None, None);
         for (name, value) in members {
             let place = match name.as_str() {
                 "policy" => &mut policy,
                 "report_only" => &mut report_only,
-                _ => return Self::Wrong(SHAPE),
+                other => return Self::Wrong(unknown_member(other)),
             };
             match value {
-                Value::Text(_) if place.is_some() => return Self::Wrong("a member of it is there twice"),
+                Value::Text(_) if place.is_some() => {
+                    return Self::Wrong("a member of it is there twice".to_owned());
+                }
                 Value::Text(text) => *place = Some(text),
-                _ => return Self::Wrong(SHAPE),
+                _ => return Self::Wrong(SHAPE.to_owned()),
             }
         }
-        policy.map_or(Self::Wrong(SHAPE), |policy| Self::Rule { policy, report_only })
+        policy.map_or_else(
+            || Self::Wrong("has no member `policy`".to_owned()),
+            |policy| Self::Rule { policy, report_only },
+        )
     }
 }
 
