@@ -262,6 +262,28 @@ async fn signs_of_the_router_in_a_path_are_nothing_but_signs() {
 }
 
 #[tokio::test]
+async fn beside_a_cors_layer_it_stays_readable_from_every_origin_and_the_layer_keeps_the_rest() {
+    use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
+    let issuer = TestIssuer::new();
+    let metadata = resource().policies(routes().table().policies()).build().unwrap();
+    let layer = AuthenticateLayer::new(issuer.verifier().build().unwrap());
+    let page = "https://app.example.com";
+    let cors = tower_http::cors::CorsLayer::new().allow_origin([page.parse().unwrap()]);
+    let app = metadata.router().merge(routes().into_router(layer).layer(cors));
+    for (name, method, path, origin, allowed) in [
+        ("another page", Method::GET, metadata.path(), "https://other.example", Some("*")),
+        ("its preflight", Method::OPTIONS, metadata.path(), "https://other.example", Some("*")),
+        ("a refusal", Method::GET, "/orders", page, Some(page)),
+        ("a path that is not there", Method::GET, "/nowhere", page, Some(page)),
+        ("another page's refusal", Method::GET, "/orders", "https://other.example", None),
+    ] {
+        let response = send(&app, method, path, &[(ORIGIN.as_str(), origin)]).await;
+        let told = response.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap());
+        assert_eq!(told, allowed, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn after_a_reload_every_clone_names_the_scopes_of_the_new_policies() {
     let issuer = TestIssuer::new();
     let (app, metadata) = service(&issuer);

@@ -12,7 +12,7 @@
 //!    says what it is told to, see [`replace_policies`](ResourceMetadata::replace_policies).
 //! 5. Anybody may read the document, without a token and from any origin: `GET` and `HEAD` answer with it, `OPTIONS` lets
 //!    a browser's preflight through, every other method is 405. A CORS layer of the API's that is put around it answers in
-//!    its place, for the API's origins alone: merge the router behind that layer.
+//!    its place, for the API's origins alone: `metadata.router().merge(app.layer(cors))` keeps the two apart.
 //!
 //! # Example
 //!
