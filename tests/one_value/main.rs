@@ -234,11 +234,12 @@ fn for_many<S: Strategy>(cases: u32, draw: &S, mut holds: impl FnMut(S::Value) -
 #[test]
 fn enforcement_text_file_and_report_say_what_the_plain_evaluator_says() {
     let (world, mut allowed) = (World::new(), 0);
-    for_many(256, &(rule(), caller()), |(rule, claims)| {
+    for_many(512, &(rule(), caller()), |(rule, claims)| {
         allowed += usize::from(judge(&rule, claims.as_ref()) == Some(true));
         enforcement_agrees(&world, &policy(&rule), &rule, claims.as_ref())
     });
-    assert!((32..224).contains(&allowed), "{allowed} of 256 are allowed: the draws prove little");
+    // One in seven, by the draws as they are; this far from it is no accident.
+    assert!((24..488).contains(&allowed), "{allowed} of 512 are allowed: the draws prove little");
 }
 
 #[test]
