@@ -1,4 +1,4 @@
-use super::{DecisionRecord, Observer};
+use super::{Asked, DecisionRecord, Observer};
 use crate::observe;
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub struct EventLog;
 impl Observer for EventLog {
     fn decided(&self, record: &DecisionRecord<'_>) {
         let none: &dyn fmt::Display = &"none";
-        let asked = record.asked().map(|name| format!("ask({name})"));
+        let asked = record.asked().map(Asked);
         observe::decision(&observe::Decided {
             stage: record.stage().id(),
             outcome: record.outcome().id(),

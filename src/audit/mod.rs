@@ -71,3 +71,4 @@ pub use observer::Observer;
 pub use record::{DecisionRecord, Outcome, Stage};
 
 pub(crate) use observer::Observers;
+pub(crate) use record::Asked;

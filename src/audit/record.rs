@@ -69,8 +69,7 @@ impl<'a> DecisionRecord<'a> {
         principal: Option<&'a Principal>,
         error: Option<&'a AuthError>,
     ) -> Self {
-        let outcome = if error.is_some() { Outcome::Denied } else { Outcome::Permitted };
-        Self { policy: Some(policy), principal, error, ..Self::new(Stage::Authorize, outcome) }
+        Self { policy: Some(policy), ..Self::authorized(principal, error) }
     }
 
     /// By whoever has this name, see `authorize::ask`.
@@ -79,8 +78,12 @@ impl<'a> DecisionRecord<'a> {
         principal: Option<&'a Principal>,
         error: Option<&'a AuthError>,
     ) -> Self {
+        Self { asked: Some(name), ..Self::authorized(principal, error) }
+    }
+
+    fn authorized(principal: Option<&'a Principal>, error: Option<&'a AuthError>) -> Self {
         let outcome = if error.is_some() { Outcome::Denied } else { Outcome::Permitted };
-        Self { asked: Some(name), principal, error, ..Self::new(Stage::Authorize, outcome) }
+        Self { principal, error, ..Self::new(Stage::Authorize, outcome) }
     }
 
     pub(crate) fn on(self, request: &'a Extensions) -> Self {
@@ -175,6 +178,15 @@ impl Outcome {
     }
 }
 
+/// Somebody who was asked, as events and records name him.
+pub(crate) struct Asked<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ask({})", self.0)
+    }
+}
+
 /// One line without any claim's value: `authorize: denied (policy_not_met) by scope(orders:read)`.
 impl fmt::Display for DecisionRecord<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,7 +194,7 @@ impl fmt::Display for DecisionRecord<'_> {
         if let Some(reason) = self.reason() {
             write!(f, " ({reason})")?;
         }
-        self.asked.map_or(Ok(()), |name| write!(f, " by ask({name})"))?;
+        self.asked.map_or(Ok(()), |name| write!(f, " by {}", Asked(name)))?;
         self.policy.map_or(Ok(()), |policy| write!(f, " by {policy}"))
     }
 }

@@ -8,6 +8,7 @@
 mod ask;
 mod future;
 mod layer;
+mod listeners;
 mod report;
 mod service;
 

@@ -1,3 +1,5 @@
+#[cfg(feature = "axum")]
+use super::listeners::listeners;
 use super::{ResponseFuture, report::report};
 #[cfg(feature = "axum")]
 use crate::{audit::Stage, error::Reason, policy::NamedPolicy};
@@ -74,16 +76,11 @@ impl Rule {
 /// Nobody said what the name stands for, so it stands for nobody.
 #[cfg(feature = "axum")]
 fn missing(named: &NamedPolicy, extensions: &Extensions) -> AuthError {
-    let error = AuthError::new(Reason::PolicyMissing);
     let name = named.name();
-    observe::miswired(
-        observe::Layer::Authorize,
-        &error,
-        format_args!("the policies that have {name:?}: give them to `GuardedRouter::with_policies`"),
-    );
-    if let Ok((_, true)) = Principal::look_observed(extensions, observe::Layer::Authorize, format_args!(""))
-        && let Some(observers) = extensions.get::<Observers>()
-    {
+    let forgotten =
+        format_args!("the policies that have {name:?}: give them to `GuardedRouter::with_policies`");
+    let error = observe::miswired(observe::Layer::Authorize, Reason::PolicyMissing, forgotten);
+    if let Some((observers, _)) = listeners(extensions) {
         observers.tell(|| DecisionRecord::refused(Stage::Authorize, &error).on(extensions));
     }
     // Or it would be heard once more on its way out.

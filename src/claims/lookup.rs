@@ -22,7 +22,7 @@ impl<T: Send + Sync + 'static> Claims<T> {
         let verdict = extensions.get::<Verdict>().ok_or_else(|| missing(Layer::Handler, forgotten))?;
         if !verdict.verifies().is::<T>() {
             let (asked, verified) = (type_name::<T>(), verdict.verifies().name());
-            return Err(miswired(
+            return Err(observe::miswired(
                 Layer::Handler,
                 Reason::ClaimsTypeDiffers,
                 format_args!(
@@ -78,11 +78,5 @@ impl Principal {
 
 /// No layer was, or somebody took out what it had left.
 fn missing(asking: Layer, forgotten: fmt::Arguments<'_>) -> AuthError {
-    miswired(asking, Reason::LayerMissing, forgotten)
-}
-
-fn miswired(asking: Layer, reason: Reason, forgotten: fmt::Arguments<'_>) -> AuthError {
-    let error = AuthError::new(reason);
-    observe::miswired(asking, &error, forgotten);
-    error
+    observe::miswired(asking, Reason::LayerMissing, forgotten)
 }

@@ -54,7 +54,7 @@ impl Verdict {
         self.verifies
     }
 
-    pub(super) fn is_observed(&self) -> bool {
+    pub(crate) fn is_observed(&self) -> bool {
         self.observed
     }
 }

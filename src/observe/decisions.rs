@@ -1,7 +1,7 @@
 //! Refusals, told once: to the log and to the counters alike.
 
 use super::{Layer, Looks, events, metrics};
-use crate::error::{AuthError, AuthErrorKind};
+use crate::error::{AuthError, AuthErrorKind, Reason};
 use std::fmt;
 
 /// A token, or a request without one, is refused. `looks` is only called when somebody listens.
@@ -38,7 +38,9 @@ pub(crate) fn would_deny(error: &AuthError, policy: &dyn fmt::Display, tighter: 
 }
 
 /// The program is at fault; the sentence says what was forgotten.
-pub(crate) fn miswired(layer: Layer, error: &AuthError, forgotten: fmt::Arguments<'_>) {
-    events::miswired(error, forgotten);
-    metrics::refused(layer, error);
+pub(crate) fn miswired(layer: Layer, reason: Reason, forgotten: fmt::Arguments<'_>) -> AuthError {
+    let error = AuthError::new(reason);
+    events::miswired(&error, forgotten);
+    metrics::refused(layer, &error);
+    error
 }

@@ -66,7 +66,8 @@ impl<R: Rule> Allowed<R> {
     pub(crate) fn look(extensions: &Extensions) -> Result<Result<Self, AuthError>, AuthError> {
         let name = R::NAME;
         let verdict = extensions.get::<Verdict>().ok_or_else(|| {
-            miswired(
+            observe::miswired(
+                Layer::Handler,
                 Reason::LayerMissing,
                 format_args!("AuthenticateLayer around the handler that asks for Allowed of rule({name})"),
             )
@@ -74,18 +75,13 @@ impl<R: Rule> Allowed<R> {
         match verdict.permit(TypeId::of::<R>()) {
             Some(Permit { refusal: None, .. }) => Ok(Ok(Self { rule: PhantomData })),
             Some(Permit { refusal: Some(error), .. }) => Ok(Err(error.clone())),
-            None => Err(miswired(
+            None => Err(observe::miswired(
+                Layer::Handler,
                 Reason::RuleMissing,
                 format_args!("rule({name}) in the policy of the route whose handler asks for Allowed of it"),
             )),
         }
     }
-}
-
-fn miswired(reason: Reason, forgotten: fmt::Arguments<'_>) -> AuthError {
-    let error = AuthError::new(reason);
-    observe::miswired(Layer::Handler, &error, forgotten);
-    error
 }
 
 impl<R> Clone for Allowed<R> {

@@ -98,10 +98,10 @@ impl Node {
     fn explain(&self, principal: Option<&Principal>) -> Explained {
         let explain = |parts: &[Node]| parts.iter().map(|part| part.explain(principal)).collect::<Vec<_>>();
         let (joint, parts) = match self {
-            Self::Term(Term::Rule(rule)) if rule.policy().is_some() => {
-                let parts = rule.policy().map(|policy| policy.explain(principal));
-                (Joint::Rule, parts.into_iter().collect())
-            }
+            Self::Term(term @ Term::Rule(rule)) => match rule.policy() {
+                Some(policy) => (Joint::Rule, vec![policy.explain(principal)]),
+                None => return term.explain(self.to_string(), principal),
+            },
             Self::Term(term) => return term.explain(self.to_string(), principal),
             Self::All(parts) => (Joint::All, explain(parts)),
             Self::Any(parts) => (Joint::Any, explain(parts)),

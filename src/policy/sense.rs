@@ -1,10 +1,10 @@
 use super::{Policy, Standing, Truth};
 
 impl Policy {
-    /// What cannot be meant, a sentence each: checks without a function, and what says the same to everybody without
+    /// What cannot be meant, a sentence each: names that stand for nothing or for several things, and what says the same to everybody without
     /// being exactly `public`, `optional` or `deny`.
     pub(crate) fn nonsense(&self) -> Vec<String> {
-        let mut faults = self.functions_missing();
+        let mut faults = self.faults_of_names();
         if self.standing() == Standing::Rule && self.is_always_met() {
             faults.push(format!(
                 "`{self}` lets everybody through, but not with a bad token: say `public` or `optional` alone, with the reason"
@@ -16,7 +16,7 @@ impl Policy {
 
     /// The same of a policy that has to guard: `public` and `optional` are no better than what amounts to them.
     pub(super) fn nonsense_as_a_guard(&self) -> Vec<String> {
-        let mut faults = self.functions_missing();
+        let mut faults = self.faults_of_names();
         if self.is_always_met() {
             faults.push(format!(
                 "`{self}` guards nothing, and a name has to: say `public` or `optional` where the route is, with the reason"
@@ -31,7 +31,7 @@ impl Policy {
         !self.can_be(Truth::No) && !self.can_be(Truth::Unknown)
     }
 
-    fn functions_missing(&self) -> Vec<String> {
+    fn faults_of_names(&self) -> Vec<String> {
         let twice = self.ambiguous_rules().into_iter();
         let twice =
             twice.map(|name| format!("rule({name}) stands for rules of several types: name them apart"));

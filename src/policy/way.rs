@@ -40,9 +40,10 @@ impl Node {
                 way.login.join(Login::in_context(values, self.holds(principal)));
             }
             Self::Term(Term::MaxAge(age)) => way.login.join(Login::within(*age, self.holds(principal))),
-            Self::Term(Term::Rule(rule)) if rule.policy().is_some() => {
-                rule.policy().into_iter().for_each(|policy| policy.node().add_to(way, principal));
-            }
+            Self::Term(Term::Rule(rule)) => match rule.policy() {
+                Some(policy) => policy.node().add_to(way, principal),
+                None => way.nothing_else = false,
+            },
             Self::Term(_) | Self::Not(_) => way.nothing_else &= self.holds(principal),
             Self::All(parts) => parts.iter().for_each(|part| part.add_to(way, principal)),
             Self::Any(parts) => way.join(Way::least(parts.iter().map(|part| part.way(principal)))),
@@ -143,9 +144,10 @@ impl Node {
                 least.map(by_scope).into_iter().for_each(lacks);
             }
             Self::Term(Term::AllScopes(scopes)) => scopes.iter().map(by_scope).for_each(lacks),
-            Self::Term(Term::Rule(rule)) if rule.policy().is_some() => {
-                rule.policy().into_iter().for_each(|policy| policy.node().add_lacking(principal, lacking));
-            }
+            Self::Term(term @ Term::Rule(rule)) => match rule.policy() {
+                Some(policy) => policy.node().add_lacking(principal, lacking),
+                None => lacks(term.clone().into()),
+            },
             Self::Term(term) => lacks(term.clone().into()),
             Self::Not(_) => lacks(Policy::of(self)),
             Self::All(parts) => parts.iter().for_each(|part| part.add_lacking(principal, lacking)),

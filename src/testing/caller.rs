@@ -68,8 +68,8 @@ impl TestCaller {
         self
     }
 
-    /// As if the route's policy had granted this rule, for handlers that ask for [`Allowed<R>`](crate::policy::Allowed). Whether the policy would,
-    /// the route's own test tells.
+    /// As if the route's policy had granted this rule, for handlers that ask for [`Allowed<R>`](crate::policy::Allowed).
+    /// Whether the policy would, the route's own test tells.
     pub fn allowed<R: Rule>(mut self) -> Self {
         self.permits.push(TypeId::of::<R>());
         self

@@ -379,10 +379,8 @@ pub(crate) fn verify_bare(token: &BearerToken, keys: &KeySet) -> Result<Vec<u8>,
 
 #[cfg(feature = "remote")]
 fn runtime_missing() -> AuthError {
-    let error = AuthError::new(Reason::RuntimeMissing);
     let forgotten = format_args!("keys are fetched on a tokio runtime, and there is none here");
-    observe::miswired(observe::Layer::Authenticate, &error, forgotten);
-    error
+    observe::miswired(observe::Layer::Authenticate, Reason::RuntimeMissing, forgotten)
 }
 
 /// The unverified `iss`, if it is one of the chosen issuer's identifiers.

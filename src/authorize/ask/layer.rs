@@ -8,12 +8,12 @@ use tower_layer::Layer;
 #[derive(Clone)]
 #[must_use = "it asks nobody until it stands around a service"]
 pub struct AskLayer<F> {
-    pub(super) asked: Asked<F>,
+    pub(super) asked: Whom<F>,
 }
 
 /// Whom, and by which name he is told of.
 #[derive(Clone)]
-pub(super) struct Asked<F> {
+pub(super) struct Whom<F> {
     pub(super) name: Arc<str>,
     pub(super) decide: F,
 }
@@ -79,7 +79,7 @@ where
     F: Fn(Question<'_>) -> A + Clone,
     A: Future<Output: Into<Ruling>>,
 {
-    AskLayer { asked: Asked { name: name.into(), decide } }
+    AskLayer { asked: Whom { name: name.into(), decide } }
 }
 
 impl<'a> Question<'a> {

@@ -1,6 +1,7 @@
-use super::{AskFuture, Question, Ruling, layer::Asked};
+use super::{AskFuture, Question, Ruling, layer::Whom};
 use crate::{
-    audit::{DecisionRecord, Observers},
+    audit::{Asked, DecisionRecord},
+    authorize::listeners::listeners,
     claims::Principal,
     error::{AuthError, Reason},
     observe,
@@ -18,11 +19,11 @@ use tower_service::Service;
 #[derive(Clone)]
 pub struct Ask<S, F> {
     inner: S,
-    asked: Asked<F>,
+    asked: Whom<F>,
 }
 
 impl<S, F> Ask<S, F> {
-    pub(super) fn new(inner: S, asked: Asked<F>) -> Self {
+    pub(super) fn new(inner: S, asked: Whom<F>) -> Self {
         Self { inner, asked }
     }
 }
@@ -60,11 +61,12 @@ where
 /// Nobody is asked about nobody.
 fn caller<'a>(name: &Arc<str>, extensions: &'a Extensions) -> Result<&'a Principal, AuthError> {
     let forgotten = format_args!(
-        "AuthenticateLayer around `ask({name})`: it goes around a handler, `handler.layer(…)`, behind a policy that is not `public`"
+        "AuthenticateLayer around `{}`: it goes around a handler, `handler.layer(…)`, behind a policy that is not `public`",
+        Asked(name)
     );
     let found = Principal::look(extensions, observe::Layer::Authorize, forgotten)?;
     found.ok_or_else(|| {
-        let error = observe::denied(AuthError::new(Reason::PolicyNeedsToken), &Named(name));
+        let error = observe::denied(AuthError::new(Reason::PolicyNeedsToken), &Asked(name));
         tell(name, Some(&error), extensions);
         error
     })
@@ -72,7 +74,7 @@ fn caller<'a>(name: &Arc<str>, extensions: &'a Extensions) -> Result<&'a Princip
 
 /// Carries out what was decided: counts it, and tells whoever listens.
 pub(super) fn rule(ruling: Ruling, name: &Arc<str>, extensions: &Extensions) -> Result<(), AuthError> {
-    let decided = ruling.into_result().map_err(|error| observe::denied(error, &Named(name)));
+    let decided = ruling.into_result().map_err(|error| observe::denied(error, &Asked(name)));
     if decided.is_ok() {
         observe::permitted();
     }
@@ -81,20 +83,8 @@ pub(super) fn rule(ruling: Ruling, name: &Arc<str>, extensions: &Extensions) -> 
 }
 
 fn tell(name: &Arc<str>, error: Option<&AuthError>, extensions: &Extensions) {
-    let nothing = format_args!("");
-    if let Ok((caller, true)) = Principal::look_observed(extensions, observe::Layer::Authorize, nothing)
-        && let Some(observers) = extensions.get::<Observers>()
-    {
+    if let Some((observers, caller)) = listeners(extensions) {
         observers.tell(|| DecisionRecord::by_asking(name, caller, error).on(extensions));
-    }
-}
-
-/// As it is told of.
-struct Named<'a>(&'a str);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ask({})", self.0)
     }
 }
 
