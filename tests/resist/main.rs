@@ -5,6 +5,7 @@
 mod corpus;
 mod judge;
 mod mutants;
+mod routes;
 
 use axum::{Router, body::Body, http::Request, routing::get};
 use tower_bearer::{

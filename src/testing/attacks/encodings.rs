@@ -20,7 +20,9 @@ const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 
 /// The same bytes with other trailing bits, where there are any.
 fn with_trailing_bits(part: &str) -> String {
-    let Some(last) = part.chars().last().filter(|_| part.len() % 4 != 0) else { return format!("{part}A") };
+    let Some(last) = part.chars().last().filter(|_| !part.len().is_multiple_of(4)) else {
+        return format!("{part}A");
+    };
     let place = ALPHABET.find(last).unwrap_or_default();
     let next = ALPHABET.chars().nth(place + 1).unwrap_or('A');
     format!("{}{next}", part.strip_suffix(last).unwrap_or_default())
@@ -29,7 +31,7 @@ fn with_trailing_bits(part: &str) -> String {
 /// A good payload whose text has bits to spare.
 fn spare_payload(forge: &Forge) -> String {
     let mut payload = forge.payload();
-    while payload.len() % 3 == 0 {
+    while payload.len().is_multiple_of(3) {
         payload.push(' ');
     }
     encode(payload)

@@ -44,7 +44,8 @@
 //! An issuer that shares a secret with the application has no key set that could lie: those attacks are skipped, and
 //! `.allow_skips(…)` has to say so.
 //!
-//! A trial says nothing of your handlers, nor of routes other than the one it asks.
+//! A trial says nothing of your handlers, nor of routes other than the one it asks. The routes of a `GuardedRouter` are tried
+//! by `assert_guarded` (feature `axum`): each without a token, with an expired one, and with one that lacks a term of its policy.
 
 mod algorithms;
 mod attack;
@@ -60,6 +61,8 @@ mod report;
 mod requests;
 mod resist;
 mod rights;
+#[cfg(feature = "axum")]
+mod routes;
 mod signatures;
 mod stage;
 mod timing;
@@ -67,6 +70,8 @@ mod timing;
 pub use attack::{Answer, Attack, Category, Needs};
 pub use report::{Outcome, Report};
 pub use resist::{Resists, assert_resists};
+#[cfg(feature = "axum")]
+pub use routes::{Guarded, RouteReport, assert_guarded};
 
 /// Stands in the extensions of each request of a trial, for a log or a recorder of yours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
