@@ -52,7 +52,7 @@ pub struct Resists<'a> {
 ///
 /// # Panics
 ///
-/// When awaited: if an attack got in, or was answered with something else than its [`Answer`]; if a good token of an
+/// When awaited: if an attack got in, or was answered with something else than its [`Answer`](super::Answer); if a good token of an
 /// algorithm that the application allows does not pass before and after; if the route is open without a token; if more
 /// attacks had to be skipped than [`allow_skips`](Resists::allow_skips) says.
 pub fn assert_resists<'a, S, F, B, R>(issuer: &TestIssuer, app: S, request: F) -> Resists<'a>
