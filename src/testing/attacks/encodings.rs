@@ -202,7 +202,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         "Has half of a surrogate pair as an escape, which no character is.",
         |f| bytes_where(f, "name", br"\ud800"),
     ),
-    token("huge_token", "RFC 8725 3.11; field", "Is 24 KiB long, which is read for every request.", |f| {
+    token("huge_token", "field", "Is 24 KiB long, which is read for every request.", |f| {
         f.good().claim("pad", "x".repeat(18 * 1024)).sign()
     })
     .is_answered(Answer::InvalidRequest),

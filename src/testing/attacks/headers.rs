@@ -166,7 +166,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     token(
         "header_huge",
-        "RFC 8725 3.11; field",
+        "field",
         "Has a header of 8 KiB, which is read before anything is verified.",
         |forge| with(forge, "pad", "x".repeat(8 * 1024)),
     ),
