@@ -438,7 +438,8 @@ fn reads_no_time(file: &File) -> Vec<Finding> {
 }
 
 fn names_no_challenge(file: &File) -> Vec<Finding> {
-    if file.room() == "challenge" {
+    // The test kit looks at answers, so it reads what only `challenge` writes.
+    if file.room() == "challenge" || file.is_at(&["testing/attacks"]) {
         return Vec::new();
     }
     let mut findings = file.paths_with(|named| named.contains("WWW_AUTHENTICATE"));
@@ -469,6 +470,10 @@ fn has_no_unsafe(file: &File) -> Vec<Finding> {
 }
 
 fn prints_nothing(file: &File) -> Vec<Finding> {
+    // A trial says aloud what it had to skip.
+    if file.is_at(&["testing/attacks/report"]) {
+        return Vec::new();
+    }
     let printers = ["print", "println", "eprint", "eprintln", "dbg"];
     let calls = file.facts.macros.iter().filter(|(name, _)| printers.contains(&name.as_str()));
     calls.map(|(name, line)| Finding { line: *line, what: format!("calls {name}!") }).collect()

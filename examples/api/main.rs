@@ -41,25 +41,22 @@
 mod curl;
 mod handlers;
 mod policies;
+mod routes;
 
 use handlers::User;
 use policies::Reload;
-use std::{env, error::Error, io, net::SocketAddr, process::ExitCode, sync::Arc};
+use routes::{Routes, routes};
+use std::{env, error::Error, io, net::SocketAddr, process::ExitCode};
 use tokio::{net::TcpListener, sync::watch};
 use tower_bearer::{
     AuthenticateLayer, Issuer, Verifier,
-    guard::{GuardedRouter, guarded, named},
     issuer::Settings,
     metadata::ProtectedResource,
-    policy::{Checks, optional, public},
-    readiness::Readiness,
+    policy::Checks,
     testing::{AUDIENCE, TestIssuer},
 };
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
-
-/// Their state is the OpenAPI document.
-type Routes = GuardedRouter<watch::Receiver<Arc<str>>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -105,24 +102,6 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tokio::spawn(Reload { live, routes, document, metadata }.at_each_hangup());
     axum::serve(listener, app).with_graceful_shutdown(ctrl_c()).await?;
     Ok(())
-}
-
-/// Each method with who may call it. A policy that is missing here does not compile, and one that is missing in the file
-/// ends the program at its start.
-fn routes(verifier: &Verifier<User>) -> Routes {
-    use handlers::*;
-    GuardedRouter::new()
-        .route("/api/me", guarded::get(named("profile.read"), me))
-        .route(
-            "/api/orders",
-            guarded::get(named("orders.read"), list_orders).post(named("orders.write"), create_order),
-        )
-        .route("/api/admin", guarded::get(named("admin"), admin))
-        .route("/api/transfer", guarded::get(named("transfer"), transfer))
-        .route("/api/optional", guarded::get(optional("guests are greeted, too"), greet))
-        .route("/openapi.json", guarded::get(public("the description of a public API"), document))
-        .route("/health", guarded::get(public("probes have no token"), || async { "alive" }))
-        .route_service("/ready", public("probes have no token"), Readiness::new(verifier.clone()))
 }
 
 /// What clients know the API by. It is never taken from a request.

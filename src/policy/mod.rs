@@ -76,6 +76,8 @@ mod constructors;
 mod decide;
 mod error;
 mod explain;
+#[cfg(all(feature = "testing", feature = "axum"))]
+mod grant;
 mod in_force;
 mod login;
 #[cfg(feature = "axum")]
@@ -112,6 +114,8 @@ pub use constructors::{
 pub use decide::{Decision, Denial};
 pub use error::PolicyError;
 pub use explain::{Explained, Joint, Unknown};
+#[cfg(all(feature = "testing", feature = "axum"))]
+pub(crate) use grant::Grant;
 pub(crate) use in_force::InForce;
 #[cfg(feature = "axum")]
 pub use named::{LivePolicies, Policies};

@@ -59,6 +59,14 @@ impl TestClock {
         self.change(|state| state.back += by);
     }
 
+    pub(super) fn is_frozen(&self) -> bool {
+        !self.lock().live
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         change(&mut state);

@@ -33,7 +33,15 @@ struct State {
     made: u32,
     default_algorithm: Algorithm,
     failing: bool,
+    /// What stands at a path instead of its document.
+    instead: BTreeMap<String, String>,
     fetches: BTreeMap<String, u64>,
+}
+
+/// Keys and settings, to be put back.
+pub(super) struct Snapshot {
+    keys: Vec<TestKey>,
+    default_algorithm: Algorithm,
 }
 
 /// A key and its `kid`.
@@ -78,6 +86,7 @@ impl TestIssuer {
             made: 0,
             default_algorithm: Algorithm::ES256,
             failing: false,
+            instead: BTreeMap::new(),
             fetches: BTreeMap::new(),
         };
         let issuer = Self {
@@ -186,6 +195,13 @@ impl TestIssuer {
         self.shared.lock().fetches.get(server::JWKS_PATH).copied().unwrap_or(0)
     }
 
+    /// What stands at an address of this issuer, its metadata or its key set, counted as a fetch; `None` where there is
+    /// nothing, and during an outage. For programs that fetch without a [`Fetch`]: verifiers of your own, in
+    /// [`attacks`](super::attacks).
+    pub fn document(&self, url: &str) -> Option<String> {
+        self.shared.fetch(url).ok()
+    }
+
     /// The published key set.
     pub fn jwks(&self) -> Value {
         self.shared.jwks()
@@ -194,6 +210,30 @@ impl TestIssuer {
     /// The public key of an algorithm as PEM, for tests of fixed keys and of key confusion; `None` for a secret.
     pub fn public_pem(&self, algorithm: Algorithm) -> Option<String> {
         self.key_for(algorithm).1.public_pem()
+    }
+
+    /// Every fetch of every document, those that found nothing included.
+    pub(super) fn asked(&self) -> u64 {
+        self.shared.lock().fetches.values().sum()
+    }
+
+    /// From now on the path answers with this text; with its own document again after [`restore`](Self::restore).
+    pub(super) fn answer_with(&self, path: &str, text: impl Into<String>) {
+        self.shared.lock().instead.insert(path.to_owned(), text.into());
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let state = self.shared.lock();
+        Snapshot { keys: state.keys.clone(), default_algorithm: state.default_algorithm }
+    }
+
+    /// As it was: keys, documents, no outage. What was counted stays so.
+    pub(super) fn restore(&self, snapshot: &Snapshot) {
+        let mut state = self.shared.lock();
+        state.keys.clone_from(&snapshot.keys);
+        state.default_algorithm = snapshot.default_algorithm;
+        state.failing = false;
+        state.instead.clear();
     }
 
     /// The signing key for an algorithm, made if there is none, and its `kid`.
@@ -258,12 +298,22 @@ impl Shared {
         json!({ "keys": keys })
     }
 
+    fn fetch(&self, url: &str) -> Result<String, FetchError> {
+        match url.strip_prefix(self.identifier.trim_end_matches('/')) {
+            Some(path) => self.document(path).map_err(FetchError::Status),
+            None => Err(FetchError::Transport("not an address of this issuer".into())),
+        }
+    }
+
     /// One document by its path; counted.
-    pub(super) fn document(&self, path: &str) -> Result<Value, u16> {
+    pub(super) fn document(&self, path: &str) -> Result<String, u16> {
         let mut state = self.lock();
         *state.fetches.entry(path.to_owned()).or_default() += 1;
         if state.failing {
             return Err(503);
+        }
+        if let Some(text) = state.instead.get(path) {
+            return Ok(text.clone());
         }
         drop(state);
         let base = &self.identifier;
@@ -271,8 +321,9 @@ impl Shared {
             server::METADATA_PATH => Ok(json!({
                 "issuer": base,
                 "jwks_uri": format!("{}{}", base.trim_end_matches('/'), server::JWKS_PATH),
-            })),
-            server::JWKS_PATH => Ok(self.jwks()),
+            })
+            .to_string()),
+            server::JWKS_PATH => Ok(self.jwks().to_string()),
             _ => Err(404),
         }
     }
@@ -284,12 +335,7 @@ struct Transport {
 
 impl Fetch for Transport {
     fn fetch<'a>(&'a self, request: &'a FetchRequest) -> FetchFuture<'a> {
-        let base = self.shared.identifier.trim_end_matches('/');
-        let answer = match request.url.strip_prefix(base) {
-            Some(path) => self.shared.document(path).map_err(FetchError::Status),
-            None => Err(FetchError::Transport("not an address of this issuer".into())),
-        };
-        let fetched = answer.map(|document| Fetched::new(document.to_string()));
+        let fetched = self.shared.fetch(&request.url).map(Fetched::new);
         Box::pin(std::future::ready(fetched))
     }
 }

@@ -71,6 +71,7 @@
 //! `entra_v1` and the lists, `entra_tenants` and `entra_v1_tenants`, read addresses that a [`TestIssuer`] does not serve:
 //! these take a [`Fetch`](crate::keys::Fetch) of your own.
 
+pub mod attacks;
 mod caller;
 mod clock;
 #[doc(hidden)]

@@ -41,7 +41,7 @@ impl Slot {
 
     fn document(&self, path: &str) -> Result<String, u16> {
         let issuer = self.issuer.get().and_then(Weak::upgrade).ok_or(503u16)?;
-        issuer.document(path).map(|document| document.to_string())
+        issuer.document(path)
     }
 }
 

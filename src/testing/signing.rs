@@ -53,6 +53,16 @@ impl SigningKey {
         Self { alg, signer: backend::Signer::generate(alg) }
     }
 
+    /// A secret of somebody's choice, a forger's for example: any length, none included.
+    pub(crate) fn from_secret(alg: Algorithm, secret: &[u8]) -> Self {
+        Self { alg, signer: backend::Signer::from_secret(secret) }
+    }
+
+    /// A signature of another algorithm by the same key, where its kind has several.
+    pub(crate) fn sign_as(&self, alg: Algorithm, message: &[u8]) -> Vec<u8> {
+        self.signer.sign(alg, message)
+    }
+
     /// The signature as a JWS wants it.
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.signer.sign(self.alg, message)
@@ -127,6 +137,11 @@ impl SigningKey {
         };
         key.expect("a key that was just made")
     }
+}
+
+/// For signatures that are forged by hand.
+pub(crate) fn sha256(message: &[u8]) -> Vec<u8> {
+    backend::sha256(message)
 }
 
 /// The algorithm only: a key is in no log, not even a test's.

@@ -140,7 +140,13 @@ impl TestToken {
         sign(&self.key().1, header, payload)
     }
 
-    fn key(&self) -> (String, Arc<SigningKey>, Algorithm) {
+    /// The claims so far.
+    pub(super) fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// The key that it would be signed with: its `kid`, itself, its algorithm.
+    pub(super) fn key(&self) -> (String, Arc<SigningKey>, Algorithm) {
         let named = self.header.get("kid").and_then(Value::as_str);
         if let (None, Some((algorithm, key))) =
             (self.algorithm, named.and_then(|kid| self.issuer.key_named(kid)))

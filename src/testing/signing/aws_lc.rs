@@ -3,7 +3,7 @@ use crate::keys::Algorithm::{
     self, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512,
 };
 use aws_lc_rs::{
-    hmac, rand,
+    digest, hmac, rand,
     rsa::{KeyPair as RsaKeyPair, KeySize},
     signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaEncoding},
 };
@@ -12,7 +12,7 @@ pub(super) enum Signer {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
-    Secret([u8; 64]),
+    Secret(Vec<u8>),
 }
 
 impl Signer {
@@ -26,11 +26,15 @@ impl Signer {
             ES512 => ec(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
             EdDSA => Self::Ed25519(Ed25519KeyPair::generate().expect("an Ed25519 key")),
             HS256 | HS384 | HS512 => {
-                let mut secret = [0; 64];
+                let mut secret = vec![0; 64];
                 rand::fill(&mut secret).expect("randomness");
                 Self::Secret(secret)
             }
         }
+    }
+
+    pub(super) fn from_secret(secret: &[u8]) -> Self {
+        Self::Secret(secret.to_vec())
     }
 
     pub(super) fn public(&self) -> Public {
@@ -52,7 +56,7 @@ impl Signer {
                 Public::Ec { curve, point }
             }
             Self::Ed25519(pair) => Public::Ed25519(pair.public_key().as_ref().to_vec()),
-            Self::Secret(secret) => Public::Secret(secret.to_vec()),
+            Self::Secret(secret) => Public::Secret(secret.clone()),
         }
     }
 
@@ -85,6 +89,10 @@ impl Signer {
             }
         }
     }
+}
+
+pub(super) fn sha256(message: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA256, message).as_ref().to_vec()
 }
 
 fn ec(algorithm: &'static signature::EcdsaSigningAlgorithm) -> Signer {

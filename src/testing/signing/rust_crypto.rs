@@ -9,7 +9,7 @@ use rsa::{
     signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _},
     traits::PublicKeyParts as _,
 };
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 // A few keys for each test: their sizes do not matter.
 #[allow(clippy::large_enum_variant)]
@@ -19,7 +19,7 @@ pub(super) enum Signer {
     P384(p384::ecdsa::SigningKey),
     P521(p521::ecdsa::SigningKey),
     Ed25519(ed25519_dalek::SigningKey),
-    Secret([u8; 64]),
+    Secret(Vec<u8>),
 }
 
 impl Signer {
@@ -33,11 +33,15 @@ impl Signer {
             ES512 => Self::P521(p521::ecdsa::SigningKey::random(&mut OsRng)),
             EdDSA => Self::Ed25519(ed25519_dalek::SigningKey::generate(&mut OsRng)),
             HS256 | HS384 | HS512 => {
-                let mut secret = [0; 64];
+                let mut secret = vec![0; 64];
                 OsRng.fill_bytes(&mut secret);
                 Self::Secret(secret)
             }
         }
+    }
+
+    pub(super) fn from_secret(secret: &[u8]) -> Self {
+        Self::Secret(secret.to_vec())
     }
 
     pub(super) fn public(&self) -> Public {
@@ -56,7 +60,7 @@ impl Signer {
                 Public::Ec { curve: "P-521", point: key.to_encoded_point(false).as_bytes().to_vec() }
             }
             Self::Ed25519(key) => Public::Ed25519(key.verifying_key().to_bytes().to_vec()),
-            Self::Secret(secret) => Public::Secret(secret.to_vec()),
+            Self::Secret(secret) => Public::Secret(secret.clone()),
         }
     }
 
@@ -84,6 +88,10 @@ impl Signer {
             },
         }
     }
+}
+
+pub(super) fn sha256(message: &[u8]) -> Vec<u8> {
+    Sha256::digest(message).to_vec()
 }
 
 fn rsa(key: RsaPrivateKey, alg: Algorithm, message: &[u8]) -> Vec<u8> {

@@ -1,0 +1,256 @@
+//! Which key a token is held against, and as what.
+
+use super::{
+    attack::{Attack, Category, Needs, Run},
+    forge::{Forge, STRANGERS_KEYS, encode, parts, signed},
+};
+use crate::{keys::Algorithm, testing::signing::SigningKey};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+const fn token(
+    name: &'static str,
+    source: &'static str,
+    what: &'static str,
+    run: fn(&Forge) -> String,
+) -> Attack {
+    Attack::new(Category::KeyConfusion, name, source, what, Run::Token(run))
+}
+
+/// The lines between the dashes.
+fn body_of(pem: &str) -> String {
+    pem.lines().filter(|line| !line.starts_with('-')).collect()
+}
+
+fn der(forge: &Forge) -> Vec<u8> {
+    STANDARD.decode(body_of(&forge.pem())).unwrap_or_default()
+}
+
+/// The public key's own bytes: the modulus, the point.
+fn material(forge: &Forge) -> Vec<u8> {
+    let jwk = forge.jwk(forge.public());
+    let member = jwk.get("n").or_else(|| jwk.get("x")).and_then(Value::as_str);
+    super::forge::decode(member.unwrap_or_default())
+}
+
+fn by_kid(forge: &Forge, kid: impl Into<Value>, secret: &[u8]) -> String {
+    let mut header = forge.header();
+    header.insert("alg".into(), "HS256".into());
+    header.insert("kid".into(), kid.into());
+    forge.hmac_under(header, secret)
+}
+
+pub(super) const ATTACKS: &[Attack] = &[
+    token(
+        "hmac_with_public_pem",
+        "RFC 8725 2.1; CVE-2016-10555",
+        "Takes the public key, as PEM, for an HMAC secret.",
+        |forge| forge.hmac(forge.pem().as_bytes()),
+    ),
+    token(
+        "hmac_with_trimmed_pem",
+        "RFC 8725 2.1; CVE-2016-5431",
+        "Takes the public key for an HMAC secret, as PEM without the last line's end.",
+        |forge| forge.hmac(forge.pem().trim_end().as_bytes()),
+    ),
+    token(
+        "hmac_with_pkcs1_pem",
+        "RFC 8725 2.1; CVE-2023-48223",
+        "Takes the public key for an HMAC secret, under the other label that PEM has for it.",
+        |forge| forge.hmac(forge.pem().replace(" PUBLIC KEY", " RSA PUBLIC KEY").as_bytes()),
+    ),
+    token(
+        "hmac_with_public_der",
+        "RFC 8725 2.1",
+        "Takes the public key, as DER, for an HMAC secret.",
+        |forge| forge.hmac(&der(forge)),
+    ),
+    token(
+        "hmac_with_pem_body",
+        "RFC 8725 2.1",
+        "Takes the base64 text between the dashes of the public key's PEM for an HMAC secret.",
+        |forge| forge.hmac(body_of(&forge.pem()).as_bytes()),
+    ),
+    token(
+        "hmac_with_jwk",
+        "RFC 8725 2.1",
+        "Takes the public key's JWK, as it is published, for an HMAC secret.",
+        |forge| forge.hmac(Value::Object(forge.jwk(forge.public())).to_string().as_bytes()),
+    ),
+    token(
+        "hmac_with_key_set",
+        "RFC 8725 2.1",
+        "Takes the whole published key set for an HMAC secret.",
+        |forge| forge.hmac(forge.issuer.jwks().to_string().as_bytes()),
+    ),
+    token(
+        "hmac_with_key_material",
+        "RFC 8725 2.1; CVE-2017-11424",
+        "Takes the public key's own bytes, its modulus or its point, for an HMAC secret.",
+        |forge| forge.hmac(&material(forge)),
+    ),
+    token(
+        "hmac_with_openssh_key",
+        "RFC 8725 2.1; CVE-2022-29217",
+        "Takes the public key, as OpenSSH writes it, for an HMAC secret.",
+        |forge| forge.hmac(format!("ssh-ed25519 {}", STANDARD.encode(material(forge))).as_bytes()),
+    ),
+    token(
+        "hmac_with_empty_secret",
+        "RFC 7518 3.2; CVE-2019-20933",
+        "Is signed with an empty HMAC secret, or one of zeros, which HMAC takes for the same.",
+        |forge| forge.hmac(b""),
+    ),
+    token(
+        "hmac_with_a_word",
+        "RFC 8725 2.2; RFC 8725 3.5",
+        "Is signed with the secret of every tutorial.",
+        |forge| forge.hmac(b"secret"),
+    ),
+    token(
+        "hmac_with_kid",
+        "RFC 8725 3.10; field",
+        "Is signed with its own `kid` for an HMAC secret.",
+        |forge| forge.hmac(forge.kid().as_bytes()),
+    ),
+    token(
+        "kid_as_a_path",
+        "RFC 8725 3.10; field",
+        "Has a path to an empty file for `kid`, and is signed with an empty secret.",
+        |forge| by_kid(forge, "../../../../../../dev/null", b""),
+    ),
+    token(
+        "kid_as_sql",
+        "RFC 8725 3.10; field",
+        "Has SQL for `kid` that selects a secret of the forger's choice.",
+        |forge| by_kid(forge, "x' UNION SELECT 'secret' --", b"secret"),
+    ),
+    token(
+        "kid_as_a_query",
+        "RFC 8725 3.10; field",
+        "Has a document store's operator for `kid`, which any key matches.",
+        |forge| by_kid(forge, json!({"$ne": null}), b"secret"),
+    ),
+    token("kid_as_a_url", "RFC 8725 3.10", "Has the address of a stranger's keys for `kid`.", |forge| {
+        forge.strangers_with([("kid", forge.url(STRANGERS_KEYS).into())])
+    }),
+    token(
+        "kid_of_nobody",
+        "RFC 7515 4.1.4",
+        "Names a key that does not exist, above a good signature.",
+        |forge| forge.sealed(forge.header_with("kid", "nobody"), forge.payload()),
+    )
+    .needs_a(Needs::NamedKeys),
+    token(
+        "kid_of_another_key",
+        "RFC 7515 4.1.4; RFC 8725 3.1",
+        "Names another published key, of another kind, above a good signature.",
+        |forge| {
+            let other = if forge.algorithm == Algorithm::ES384 { Algorithm::ES256 } else { Algorithm::ES384 };
+            let kid = forge.issuer.key_for(other).0;
+            forge.sealed(forge.header_with("kid", kid), forge.payload())
+        },
+    )
+    .needs_a(Needs::NamedKeys),
+    token(
+        "kid_in_another_case",
+        "RFC 7517 4.5",
+        "Names the good key in the other case, above a good signature.",
+        |forge| forge.sealed(forge.header_with("kid", forge.kid().to_ascii_uppercase()), forge.payload()),
+    )
+    .needs_a(Needs::NamedKeys),
+    token("kid_a_number", "RFC 7515 4.1.4", "Has a number for `kid`, above a good signature.", |forge| {
+        forge.sealed(forge.header_with("kid", 1), forge.payload())
+    }),
+    token(
+        "kid_huge",
+        "RFC 8725 3.10; field",
+        "Has a `kid` of 3000 letters, for logs and caches, above a good signature.",
+        |forge| forge.sealed(forge.header_with("kid", "k".repeat(3000)), forge.payload()),
+    )
+    .needs_a(Needs::NamedKeys),
+    token(
+        "strangers_key",
+        "RFC 7515 5.2",
+        "Is signed by a stranger, under the stranger's own `kid`.",
+        |forge| forge.strangers_with([]),
+    ),
+    token(
+        "strangers_key_under_our_kid",
+        "RFC 7515 5.2",
+        "Is signed by a stranger who names our key.",
+        |forge| forge.strangers(&forge.header()),
+    ),
+    token(
+        "strangers_key_without_kid",
+        "RFC 7515 5.2; RFC 7515 4.1.4",
+        "Is signed by a stranger who names no key.",
+        |forge| {
+            let mut header = forge.header();
+            header.remove("kid");
+            forge.strangers(&header)
+        },
+    ),
+    token(
+        "jwk_in_the_header",
+        "RFC 8725 3.10; CVE-2018-0114",
+        "Brings the stranger's public key along, in the header's `jwk`.",
+        |forge| forge.strangers_with([("jwk", forge.strangers_jwk().into())]),
+    ),
+    token(
+        "secret_jwk_in_the_header",
+        "RFC 7515 4.1.3; CVE-2018-0114",
+        "Brings an HMAC secret along, in the header's `jwk`.",
+        |forge| {
+            let secret = SigningKey::from_secret(Algorithm::HS256, &[7; 64]);
+            let header = json!({"alg": "HS256", "kid": "own", "jwk": secret.public_jwk("own")});
+            signed(&secret, &header.to_string(), &forge.payload())
+        },
+    ),
+    token(
+        "jku_of_a_stranger",
+        "RFC 8725 3.10; field",
+        "Names the address of the stranger's key set, `jku`.",
+        |forge| forge.strangers_with([("jku", forge.url(STRANGERS_KEYS).into())]),
+    ),
+    token(
+        "x5u_of_a_stranger",
+        "RFC 7515 4.1.5; RFC 8725 3.10",
+        "Names the address of the stranger's certificate, `x5u`.",
+        |forge| forge.strangers_with([("x5u", forge.url(STRANGERS_KEYS).into())]),
+    ),
+    token(
+        "x5c_of_a_stranger",
+        "RFC 7515 4.1.6; field",
+        "Brings the stranger's key along where a certificate stands, `x5c`.",
+        |forge| {
+            let pem = forge.stranger.public_pem(forge.public()).unwrap_or_default();
+            forge.strangers_with([("x5c", json!([body_of(&pem)]))])
+        },
+    ),
+    token(
+        "thumbprint_of_a_stranger",
+        "RFC 7515 4.1.7; field",
+        "Names our key by `kid`, and the stranger's by `x5t#S256`.",
+        |forge| {
+            let mut header = forge.header();
+            header.insert("x5t#S256".into(), encode([9; 32]).into());
+            forge.strangers(&header)
+        },
+    ),
+    token(
+        "signed_by_its_audience",
+        "RFC 8725 3.5; field",
+        "Is signed with the API's own identifier for an HMAC secret.",
+        |forge| forge.hmac(forge.aud().as_bytes()),
+    ),
+    token(
+        "public_key_for_a_signature",
+        "RFC 7515 5.2; field",
+        "Brings the public key where its signature should be.",
+        |forge| {
+            let [header, payload, _] = parts(&forge.good().sign());
+            format!("{header}.{payload}.{}", encode(material(forge)))
+        },
+    ),
+];

@@ -1,0 +1,106 @@
+//! Attacks to run against your own application, in its own tests: three hundred things that somebody may try, each with its
+//! source and the answer that is right.
+//!
+//! 1. [`assert_resists`] sends all of the [`corpus`] to one route, and panics with the names of those that got in.
+//! 2. It proves something. A good token of every algorithm that the application allows passes before and after, a request
+//!    without a token does not, and an attack that could not be tried is no attack resisted: it is printed, counted, and
+//!    fails the test unless [`allow_skips`](Resists::allow_skips) says how many may be.
+//! 3. An answer is right by its status and the `error` of its challenge ([`Answer`]); descriptions and bodies are yours.
+//! 4. Nothing sleeps and nothing leaves the process. The application runs on the issuer's clock
+//!    ([`TestIssuer::verifier`](super::TestIssuer::verifier) sees to that), which a trial turns by weeks, and fetches its
+//!    keys from that issuer, which rotates, fails and lies.
+//! 5. The application may be any `tower` service of HTTP requests. It need not be made with this crate: a verifier of your
+//!    own is tried as well, if it goes by [`TestIssuer::clock`](super::TestIssuer::clock) and gets its keys by
+//!    [`transport`](super::TestIssuer::transport), [`document`](super::TestIssuer::document), or over the wire.
+//!
+//! # Example
+//!
+//! ```
+//! # #[cfg(all(feature = "axum", feature = "aws-lc-rs"))] {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use axum::{Router, body::Body, http::Request, routing::get};
+//! use tower_bearer::{
+//!     AuthenticateLayer,
+//!     policy::scope,
+//!     require,
+//!     testing::{TestIssuer, attacks::assert_resists},
+//! };
+//!
+//! let issuer = TestIssuer::new();
+//! let app: Router = Router::new() // yours
+//!     .route("/orders", get(|| async { "orders" }).route_layer(require(scope("orders:read"))))
+//!     .layer(AuthenticateLayer::new(issuer.verifier().build().unwrap()));
+//!
+//! let orders = || Request::get("/orders").body(Body::empty()).unwrap();
+//! assert_resists(&issuer, app, orders).token(|token| token.scope("orders:read")).await;
+//!
+//! // What is not guarded at all:
+//! let open: Router = Router::new().route("/orders", get(|| async { "orders" }));
+//! let report = assert_resists(&issuer, open, orders).report().await;
+//! assert!(!report.is_clean());
+//! # }); }
+//! ```
+//!
+//! An issuer that shares a secret with the application has no key set that could lie: those attacks are skipped, and
+//! `.allow_skips(…)` has to say so.
+//!
+//! A trial says nothing of your handlers, nor of routes other than the one it asks. The routes of a `GuardedRouter` are tried
+//! by `assert_guarded` (feature `axum`): each without a token, with an expired one, and with one that lacks a term of its policy.
+
+mod algorithms;
+mod attack;
+mod claims;
+mod encodings;
+mod endpoint;
+mod forge;
+mod headers;
+mod json;
+mod keys;
+mod paths;
+mod report;
+mod requests;
+mod resist;
+mod rights;
+#[cfg(feature = "axum")]
+mod routes;
+mod signatures;
+mod stage;
+mod timing;
+
+pub use attack::{Answer, Attack, Category, Needs};
+pub use report::{Outcome, Report};
+pub use resist::{Resists, assert_resists};
+#[cfg(feature = "axum")]
+pub use routes::{Guarded, RouteReport, assert_guarded};
+
+/// Stands in the extensions of each request of a trial, for a log or a recorder of yours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    attack: &'static str,
+}
+
+impl Attempt {
+    /// The name of the attack; `none` for the good tokens before and after.
+    pub fn attack(self) -> &'static str {
+        self.attack
+    }
+}
+
+/// Every attack, by category.
+pub fn corpus() -> impl Iterator<Item = &'static Attack> {
+    let tables = [
+        algorithms::ATTACKS,
+        headers::ATTACKS,
+        keys::ATTACKS,
+        signatures::ATTACKS,
+        claims::ATTACKS,
+        rights::ATTACKS,
+        encodings::ATTACKS,
+        json::ATTACKS,
+        requests::ATTACKS,
+        paths::ATTACKS,
+        endpoint::ATTACKS,
+        timing::ATTACKS,
+    ];
+    tables.into_iter().flatten()
+}

@@ -1,0 +1,137 @@
+//! Requests without a token, for another spelling of the path or by another method: whatever reaches the handler must have
+//! passed its guard.
+
+use super::{
+    attack::{Answer, Attack, Category, Run},
+    forge::Forge,
+};
+use http::{Method, Uri, request::Parts};
+
+const fn request(
+    name: &'static str,
+    source: &'static str,
+    what: &'static str,
+    answer: Answer,
+    run: fn(&Forge, &mut Parts),
+) -> Attack {
+    Attack::new(Category::Http, name, source, what, Run::Request(run)).is_answered(answer)
+}
+
+/// The path spelt in another way, without a token.
+pub(super) fn spell(parts: &mut Parts, spelling: impl Fn(&str) -> String) {
+    let uri = spelling(parts.uri.path());
+    if let Ok(uri) = uri.parse::<Uri>() {
+        parts.uri = uri;
+    }
+}
+
+use Answer::ClientError;
+
+pub(super) const ATTACKS: &[Attack] = &[
+    request(
+        "head_without_a_token",
+        "RFC 9110 9.3.2; field",
+        "Asks with HEAD, which a GET route answers, too.",
+        ClientError,
+        |_, p| p.method = Method::HEAD,
+    ),
+    request(
+        "unknown_method",
+        "RFC 9110 9.1; field",
+        "Asks with a method that nobody knows.",
+        ClientError,
+        |_, p| {
+            p.method = Method::from_bytes(b"FETCH").unwrap_or_default();
+        },
+    ),
+    request(
+        "method_in_small_letters",
+        "RFC 9110 9.1; field",
+        "Asks with its method in small letters, which is another one.",
+        ClientError,
+        |_, p| {
+            p.method =
+                Method::from_bytes(p.method.as_str().to_ascii_lowercase().as_bytes()).unwrap_or_default();
+        },
+    ),
+    request("path_with_two_slashes", "field", "Asks for the path with two slashes.", ClientError, |_, p| {
+        // An address that begins with two slashes would be a host.
+        spell(p, |path| format!("http://host/{path}"));
+    }),
+    request(
+        "path_with_dots",
+        "RFC 3986 5.2.4; field",
+        "Asks for the path by way of another one.",
+        ClientError,
+        |_, p| spell(p, |path| format!("/health/..{path}")),
+    ),
+    request(
+        "path_with_encoded_dots",
+        "RFC 3986 6.2.2; field",
+        "Asks for the path by way of another one, its dots encoded.",
+        ClientError,
+        |_, p| {
+            spell(p, |path| format!("/health/%2e%2e{path}"));
+        },
+    ),
+    request(
+        "path_with_parameter",
+        "RFC 3986 3.3; field",
+        "Asks for the path with a parameter behind a semicolon.",
+        ClientError,
+        |_, p| spell(p, |path| format!("{path};a=b")),
+    ),
+    request(
+        "path_with_encoded_slash",
+        "RFC 3986 6.2.2; field",
+        "Asks for the path with an encoded slash before it.",
+        ClientError,
+        |_, p| {
+            spell(p, |path| path.replacen('/', "/%2F", 1));
+        },
+    ),
+    request(
+        "path_in_capitals",
+        "RFC 3986 6.2.2; field",
+        "Asks for the path in capitals.",
+        ClientError,
+        |_, p| spell(p, |path| format!("{}?case", path.to_ascii_uppercase())),
+    ),
+    request(
+        "path_encoded",
+        "RFC 3986 6.2.2; field",
+        "Asks for the path with its letters percent-encoded.",
+        ClientError,
+        |_, p| {
+            spell(p, |path| {
+                path.bytes()
+                    .map(|byte| if byte == b'/' { "/".to_owned() } else { format!("%{byte:02x}") })
+                    .chain(["?".into()])
+                    .collect()
+            });
+        },
+    ),
+    request(
+        "path_with_slash_behind",
+        "field",
+        "Asks for the path with a slash behind it.",
+        ClientError,
+        |_, p| spell(p, |path| format!("{path}/")),
+    ),
+    request(
+        "path_as_a_whole_address",
+        "RFC 9112 3.2.2; field",
+        "Asks for the path as a whole address, as one asks a proxy.",
+        ClientError,
+        |_, p| {
+            spell(p, |path| format!("http://localhost{path}"));
+        },
+    ),
+    request(
+        "path_with_a_zero",
+        "field",
+        "Asks for the path with an encoded zero byte behind it.",
+        ClientError,
+        |_, p| spell(p, |path| format!("{path}%00")),
+    ),
+];

@@ -1,0 +1,129 @@
+use super::{
+    Attempt,
+    attack::{Answer, Attack, error_of},
+    forge::Forge,
+    report::Outcome,
+};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION, request::Parts};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    time::Duration,
+};
+use tower_service::Service;
+
+/// A scene is over at the first answer that is wrong.
+pub(super) type Act<'a> = Pin<Box<dyn Future<Output = Result<(), Outcome>> + 'a>>;
+pub(super) type Scene = for<'a> fn(&'a Stage<'a>) -> Act<'a>;
+
+/// The application, whatever it is made of.
+pub(super) trait Target {
+    /// The template's request, changed and sent.
+    fn send<'a>(&'a self, change: &'a dyn Fn(&mut Parts)) -> Pin<Box<dyn Future<Output = Seen> + 'a>>;
+}
+
+/// What came back. An error of the service is a 500: nobody got in.
+pub(super) struct Seen {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+}
+
+pub(super) struct App<S, F> {
+    pub(super) service: S,
+    pub(super) request: F,
+}
+
+impl<S, F, B, R> Target for App<S, F>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    F: Fn() -> Request<B>,
+    B: 'static,
+{
+    fn send<'a>(&'a self, change: &'a dyn Fn(&mut Parts)) -> Pin<Box<dyn Future<Output = Seen> + 'a>> {
+        let (mut parts, body) = (self.request)().into_parts();
+        change(&mut parts);
+        let mut service = self.service.clone();
+        Box::pin(async move {
+            let failed = || Seen { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new() };
+            if poll_fn(|context| service.poll_ready(context)).await.is_err() {
+                return failed();
+            }
+            service.call(Request::from_parts(parts, body)).await.map_or_else(
+                |_| failed(),
+                |response| {
+                    let (parts, _) = response.into_parts();
+                    Seen { status: parts.status, headers: parts.headers }
+                },
+            )
+        })
+    }
+}
+
+/// Puts a token where it belongs. One that no header can carry is left out, and the request has no credentials.
+pub(super) fn bear(parts: &mut Parts, token: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()) {
+        parts.headers.insert(AUTHORIZATION, value);
+    }
+}
+
+/// An attack under way.
+pub(super) struct Stage<'a> {
+    pub(super) forge: &'a Forge,
+    pub(super) target: &'a dyn Target,
+    pub(super) attack: &'a Attack,
+    /// What a good token is answered with.
+    pub(super) good: StatusCode,
+}
+
+impl Stage<'_> {
+    pub(super) async fn send(&self, change: impl Fn(&mut Parts)) -> Seen {
+        let attempt = Attempt { attack: self.attack.name };
+        self.target
+            .send(&|parts| {
+                parts.extensions.insert(attempt);
+                change(parts);
+            })
+            .await
+    }
+
+    pub(super) async fn bring(&self, token: &str) -> Seen {
+        self.send(|parts| bear(parts, token)).await
+    }
+
+    /// A good token gets in.
+    pub(super) async fn passes(&self, token: &str) -> Result<(), Outcome> {
+        let seen = self.bring(token).await;
+        let passed = seen.status == self.good;
+        if passed { Ok(()) } else { Err(Outcome::LockedOut { status: seen.status }) }
+    }
+
+    /// A bad one does not.
+    pub(super) async fn falls(&self, token: &str) -> Result<(), Outcome> {
+        self.falls_with(token, self.attack.answer).await
+    }
+
+    pub(super) async fn falls_with(&self, token: &str, answer: Answer) -> Result<(), Outcome> {
+        self.judge(&self.bring(token).await, answer)
+    }
+
+    pub(super) fn judge(&self, seen: &Seen, answer: Answer) -> Result<(), Outcome> {
+        let Seen { status, headers } = seen;
+        if *status == self.good || !(status.is_client_error() || status.is_server_error()) {
+            return Err(Outcome::GotIn);
+        }
+        if answer.is(*status, headers) {
+            return Ok(());
+        }
+        Err(Outcome::Wrong { status: *status, error: error_of(headers) })
+    }
+
+    /// Time passes.
+    pub(super) fn wait(&self, seconds: u64) {
+        self.forge.issuer.clock().advance(Duration::from_secs(seconds));
+    }
+
+    /// Longer than any key set may be used without asking, by the defaults.
+    pub(super) fn outlive_the_keys(&self) {
+        self.wait(2 * 3600);
+    }
+}

@@ -1,0 +1,155 @@
+//! Rotation, and tokens that were seen before: what was right a moment ago.
+
+use super::{
+    attack::{Answer, Attack, Category, Needs, Run},
+    forge::{encode, parts},
+    stage::Scene,
+};
+use crate::testing::server::JWKS_PATH;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const fn scene(name: &'static str, source: &'static str, what: &'static str, scene: Scene) -> Attack {
+    Attack::new(Category::Timing, name, source, what, Run::Scene(scene))
+}
+
+pub(super) const ATTACKS: &[Attack] = &[
+    scene("seen_and_then_expired", "RFC 7519 4.1.4; CVE-2026-107719", "A token that passed is brought again when it has expired.", |s| {
+        Box::pin(async move {
+            let token = s.forge.good().sign();
+            s.passes(&token).await?;
+            s.passes(&token).await?;
+            s.wait(3600);
+            s.falls(&token).await
+        })
+    })
+    .needs_a(Needs::Clock),
+    scene("seen_and_then_suspended", "RFC 7519 4.1.4; field", "A token that passed is brought again after the machine was suspended, for clocks that stood still.", |s| {
+        Box::pin(async move {
+            let token = s.forge.good().sign();
+            s.passes(&token).await?;
+            s.forge.issuer.clock().suspend(Duration::from_secs(3600));
+            s.falls(&token).await
+        })
+    })
+    .needs_a(Needs::Clock),
+    scene("seen_and_its_signature_changed", "RFC 7515 5.2; field", "A token that passed is brought again with another signature, for a memory of what was signed.", |s| {
+        Box::pin(async move {
+            let token = s.forge.good().sign();
+            s.passes(&token).await?;
+            let [header, payload, signature] = parts(&token);
+            let forged = format!("{header}.{payload}.{}", encode(vec![1; signature.len() * 3 / 4]));
+            s.falls(&forged).await
+        })
+    }),
+    scene("seen_and_its_claims_changed", "CVE-2026-35039; field", "A token that passed is brought again with other claims, for a memory of signatures.", |s| {
+        Box::pin(async move {
+            let token = s.forge.good().sign();
+            s.passes(&token).await?;
+            let [header, _, signature] = parts(&token);
+            let root = Value::Object(s.forge.good().subject("root").claims().clone()).to_string();
+            s.falls(&format!("{header}.{}.{signature}", encode(root))).await
+        })
+    }),
+    scene("seen_and_its_id_reused", "RFC 7519 4.1.7; field", "A stranger's token has the `jti` of one that passed, for a memory of ids.", |s| {
+        Box::pin(async move {
+            s.passes(&s.forge.good().claim("jti", "j-1").sign()).await?;
+            let token = s.forge.good().claim("jti", "j-1").subject("root");
+            let [header, payload, _] = parts(&token.sign());
+            s.falls(&format!("{header}.{payload}.{}", encode([1; 64]))).await
+        })
+    }),
+    scene("refused_and_tried_again", "field", "A forged token is brought three times, for a memory of answers that forgets which.", |s| {
+        Box::pin(async move {
+            let token = s.forge.strangers(&s.forge.header());
+            for _ in 0..3 {
+                s.falls(&token).await?;
+            }
+            s.passes(&s.forge.good().sign()).await?;
+            s.falls(&token).await
+        })
+    }),
+    scene("key_withdrawn", "RFC 7517 5; field", "A token is signed with a key that the issuer has withdrawn: it was stolen.", |s| {
+        Box::pin(async move {
+            let (issuer, old) = (&s.forge.issuer, s.forge.kid());
+            let stolen = s.forge.lasting().kid(&old);
+            let token = stolen.sign();
+            issuer.rotate();
+            issuer.withdraw(&old);
+            s.outlive_the_keys();
+            s.passes(&s.forge.good().sign()).await?;
+            s.falls(&token).await
+        })
+    })
+    .needs_a(Needs::ClockAndFetch),
+    scene("key_withdrawn_and_the_token_seen", "RFC 7517 5; field", "A token passed before its key was withdrawn, and is brought again.", |s| {
+        Box::pin(async move {
+            let (issuer, old) = (&s.forge.issuer, s.forge.kid());
+            let token = s.forge.lasting().sign();
+            s.passes(&token).await?;
+            issuer.rotate();
+            issuer.withdraw(&old);
+            s.outlive_the_keys();
+            s.passes(&s.forge.good().sign()).await?;
+            s.falls(&token).await
+        })
+    })
+    .needs_a(Needs::ClockAndFetch),
+    scene("key_replaced_under_its_kid", "RFC 7517 4.5; field", "A token passed before its `kid` was given to another key, and is brought again.", |s| {
+        Box::pin(async move {
+            let token = s.forge.lasting().sign();
+            s.passes(&token).await?;
+            let mut key = s.forge.strangers_jwk();
+            key.insert("kid".into(), s.forge.kid().into());
+            s.forge.issuer.answer_with(JWKS_PATH, json!({ "keys": [key] }).to_string());
+            s.outlive_the_keys();
+            s.passes(&s.forge.strangers(&s.forge.header())).await?;
+            s.falls(&token).await
+        })
+    })
+    .needs_a(Needs::ClockAndFetch),
+    scene("keys_a_week_old", "field", "The issuer cannot be reached for a week, so that no withdrawal is heard of.", |s| {
+        Box::pin(async move {
+            let token = s.forge.lasting().sign();
+            s.passes(&token).await?;
+            s.forge.issuer.fail();
+            s.wait(7 * 24 * 3600);
+            s.falls(&token).await
+        })
+    })
+    .is_answered(Answer::Unavailable)
+    .needs_a(Needs::ClockAndFetch),
+    scene("outage_on_demand", "field", "While there are no keys, a token that is for somebody else asks to be told of the outage: who can choose a 503 can page the people on call.", |s| {
+        Box::pin(async move {
+            s.passes(&s.forge.good().sign()).await?;
+            s.forge.issuer.fail();
+            s.wait(7 * 24 * 3600);
+            s.falls(&s.forge.good().audience("https://other-api.test").sign()).await
+        })
+    })
+    .needs_a(Needs::ClockAndFetch),
+    scene("key_rotated", "RFC 7517 5; field", "The issuer signs with a new key, and the first token of it is lost.", |s| {
+        Box::pin(async move {
+            s.passes(&s.forge.good().sign()).await?;
+            s.wait(60);
+            s.forge.issuer.rotate();
+            s.passes(&s.forge.good().sign()).await
+        })
+    })
+    .is_answered(Answer::Undisturbed)
+    .needs_a(Needs::ClockAndFetch),
+    scene("key_rotated_amid_a_flood", "field", "The issuer rotates while somebody spends every look at its keys on `kid`s that nobody has.", |s| {
+        Box::pin(async move {
+            s.passes(&s.forge.good().sign()).await?;
+            s.forge.issuer.rotate();
+            for second in 0..60 {
+                s.wait(1);
+                let unknown = s.forge.header_with("kid", format!("flood-{second}"));
+                s.falls_with(&s.forge.sealed(unknown, s.forge.payload()), Answer::InvalidToken).await?;
+            }
+            s.passes(&s.forge.good().sign()).await
+        })
+    })
+    .is_answered(Answer::Undisturbed)
+    .needs_a(Needs::ClockAndFetch),
+];

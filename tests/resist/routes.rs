@@ -1,0 +1,66 @@
+//! Every route by the table, and what it has to find.
+
+use axum::{Router, body::Body, http::Request};
+use std::time::Duration;
+use tower_bearer::{
+    AuthenticateLayer,
+    guard::{GuardedRouter, guarded},
+    policy::{acr, authenticated, check, max_age, optional, public, role, scope},
+    testing::{TestIssuer, attacks::assert_guarded},
+};
+
+async fn ok() {}
+
+fn routes() -> GuardedRouter {
+    let step_up = acr("gold") & max_age(Duration::from_secs(300));
+    GuardedRouter::new()
+        .route("/health", guarded::get(public("probes"), ok))
+        .route("/prices", guarded::get(optional("members see theirs"), ok))
+        .route("/me", guarded::get(authenticated(), ok))
+        .route(
+            "/orders/{id}",
+            guarded::get(scope("a") & (role("clerk") | scope("b")), ok).post(scope("w") & role("r"), ok),
+        )
+        .route("/transfer", guarded::post(step_up, ok))
+}
+
+fn empty() -> Request<Body> {
+    Request::new(Body::empty())
+}
+
+fn behind(issuer: &TestIssuer, routes: GuardedRouter) -> Router {
+    routes.into_router(AuthenticateLayer::new(issuer.verifier().build().unwrap()))
+}
+
+#[tokio::test]
+async fn every_route_refuses_who_lacks_a_term_and_admits_who_lacks_none() {
+    let issuer = TestIssuer::new();
+    let table = routes().table();
+    assert_guarded(&issuer, &table, behind(&issuer, routes()), empty).await;
+    let report = assert_guarded(&issuer, &table, behind(&issuer, routes()), empty).report().await;
+    // Expired: 5; none: 4; a term less: two at GET and POST of orders, and two at transfer.
+    assert_eq!((report.tried(), report.skipped().len()), (5 + 4 + 6, 0), "{report}");
+}
+
+#[tokio::test]
+async fn a_router_that_guards_less_than_its_table_says_is_found() {
+    let issuer = TestIssuer::new();
+    let less = GuardedRouter::new()
+        .route("/orders/{id}", guarded::get(scope("a"), ok).post(public("by mistake"), ok))
+        .route("/me", guarded::get(public("by mistake"), ok));
+    let report = assert_guarded(&issuer, &routes().table(), behind(&issuer, less), empty).report().await;
+    let says = |what: &str| report.faults().iter().any(|fault| fault.starts_with(what));
+    assert!(says("GET /me: no token is answered 200"), "{report}");
+    assert!(says("GET /orders/{id}: a token without scope(b) is answered 200"), "{report}");
+    assert!(says("POST /orders/{id}: a token without role(r) is answered 200"), "{report}");
+}
+
+#[tokio::test]
+async fn what_no_token_can_be_made_for_is_skipped_and_named() {
+    let issuer = TestIssuer::new();
+    let late =
+        || GuardedRouter::new().route("/late", guarded::get(check("late", |_| Some(true)) & scope("a"), ok));
+    let report = assert_guarded(&issuer, &late().table(), behind(&issuer, late()), empty).report().await;
+    assert_eq!(report.skipped().len(), 1, "{report}");
+    assert!(report.skipped()[0].starts_with("GET /late: "), "{report}");
+}
