@@ -54,6 +54,8 @@ struct Shared {
     stranger: SocketAddr,
     answer: Mutex<Answer>,
     asked: AtomicUsize,
+    /// Connections that are not closed yet.
+    open: AtomicUsize,
 }
 
 impl Server {
@@ -61,8 +63,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = TestIssuer::named(&format!("http://{}", listener.local_addr().unwrap()));
         let answer = Mutex::new(answer);
-        let shared = Shared { issuer: issuer.clone(), stranger, answer, asked: AtomicUsize::new(0) };
-        let shared = Arc::new(shared);
+        let (asked, open) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let shared = Arc::new(Shared { issuer: issuer.clone(), stranger, answer, asked, open });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
         Self { issuer, shared, accepting }
     }
@@ -73,6 +75,11 @@ impl Server {
 
     pub(crate) fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// How many connections nobody has closed yet.
+    pub(crate) fn open(&self) -> usize {
+        self.shared.open.load(Ordering::SeqCst)
     }
 }
 
@@ -87,12 +94,17 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         // Whoever hangs up early is free to.
-        connections.spawn(answer(stream, Arc::clone(&shared)));
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            shared.open.fetch_add(1, Ordering::SeqCst);
+            let _ = answer(stream, &shared).await;
+            shared.open.fetch_sub(1, Ordering::SeqCst);
+        });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn answer(mut stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let path = asked_path(&mut stream).await?;
     shared.asked.fetch_add(1, Ordering::SeqCst);
     let answer = *shared.answer.lock().unwrap();
@@ -100,7 +112,7 @@ async fn answer(mut stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<(
     stream.write_all(&reply.bytes).await?;
     match reply.then {
         Then::Close => stream.shutdown().await,
-        Then::Silence => std::future::pending().await,
+        Then::Silence => stream.read(&mut [0]).await.map(|_| ()),
         Then::Again(bytes) => loop {
             stream.write_all(&bytes).await?;
         },
