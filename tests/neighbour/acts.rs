@@ -1,12 +1,11 @@
 //! What a neighbour may do: one table.
 
 use crate::{
+    answers::*,
     planted,
-    server::{Answer, Ask, Reply, Then},
+    server::{Answer, Reply, Then},
 };
-use flate2::{Compression, write::GzEncoder};
-use serde_json::{Value, json};
-use std::{io::Write as _, sync::LazyLock};
+use serde_json::json;
 use tower_bearer::testing::TestIssuer;
 
 pub(crate) struct Act {
@@ -77,9 +76,7 @@ fn delays() -> Vec<Act> {
         slow("trickles its head", |_| reply("HTTP/1.1 200 OK\r\nx: ", Then::Trickle(b"y"))),
         slow("trickles its body", |_| reply(&head("x: y"), Then::Trickle(b" "))),
         slow("trickles chunks", |_| reply(&head("transfer-encoding: chunked"), Then::Trickle(b"1\r\n \r\n"))),
-        slow("gives interim answers without end", |_| {
-            reply("", Then::Again(b"HTTP/1.1 100 Continue\r\n\r\n".repeat(500)))
-        }),
+        slow("gives interim answers without end", |_| reply("", Then::Again(interim()))),
     ]
 }
 
@@ -252,149 +249,4 @@ fn metadata() -> Vec<Act> {
             Fails("unusable"),
         ),
     ]
-}
-
-// The honest answer, and what is made of it.
-
-pub(crate) fn honest(ask: &Ask<'_>) -> Reply {
-    ok(&body(ask))
-}
-
-fn is_metadata(ask: &Ask<'_>) -> bool {
-    ask.path.starts_with("/.well-known/")
-}
-
-fn body(ask: &Ask<'_>) -> String {
-    let id = ask.issuer.identifier();
-    if is_metadata(ask) { about(id, &format!("{id}/jwks")) } else { ask.issuer.jwks().to_string() }
-}
-
-fn about(issuer: impl Into<Value>, jwks_uri: &str) -> String {
-    json!({"issuer": issuer.into(), "jwks_uri": jwks_uri}).to_string()
-}
-
-fn named(ask: &Ask<'_>, issuer: impl Into<Value>) -> Reply {
-    let jwks_uri = format!("{}/jwks", ask.issuer.identifier());
-    // Nor is there a set at the address of old.
-    if is_metadata(ask) { ok(&about(issuer, &jwks_uri)) } else { ok("") }
-}
-
-fn placed(ask: &Ask<'_>, jwks_uri: &str) -> Reply {
-    if is_metadata(ask) { ok(&about(ask.issuer.identifier(), jwks_uri)) } else { ok("") }
-}
-
-fn own(issuer: &TestIssuer) -> Value {
-    issuer.jwks()["keys"][0].clone()
-}
-
-fn around(issuer: &TestIssuer) -> Vec<Value> {
-    let mut keys = planted::unfit();
-    keys.insert(keys.len() / 2, own(issuer));
-    keys
-}
-
-fn keys_as(ask: &Ask<'_>, jwks: &Value) -> Reply {
-    if is_metadata(ask) { honest(ask) } else { ok(&jwks.to_string()) }
-}
-
-fn keys_or(ask: &Ask<'_>, keys: &[Value]) -> Reply {
-    keys_as(ask, &json!({"keys": keys}))
-}
-
-fn keys_of(keys: &[Value]) -> Reply {
-    documents_of(&json!({"keys": keys}).to_string())
-}
-
-/// Whatever was asked for: this has no issuer in it, either.
-fn documents_of(text: &str) -> Reply {
-    ok(text)
-}
-
-fn members() -> String {
-    let members = (0..20_000).map(|number| format!("\"{number:x}\":[]")).collect::<Vec<_>>().join(",");
-    format!("{{\"keys\":[{{{members}}}]}}")
-}
-
-fn nested() -> String {
-    let depth = 50_000;
-    format!("{{\"keys\":[{{\"kty\":{}{}}}]}}", "[".repeat(depth), "]".repeat(depth))
-}
-
-fn twice(ask: &Ask<'_>) -> String {
-    let body = body(ask);
-    let inside = &body[1..body.len() - 1];
-    format!("{{{inside},{inside}}}")
-}
-
-// Bytes.
-
-fn ok(body: &str) -> Reply {
-    close(&sized(body, body.len()))
-}
-
-fn with_bytes(body: &[u8]) -> Reply {
-    let mut bytes = head(&format!("content-length: {}", body.len())).into_bytes();
-    bytes.extend_from_slice(body);
-    Reply { bytes, then: Then::Close }
-}
-
-fn sized(body: &str, length: usize) -> String {
-    format!("{}{body}", head(&format!("content-length: {length}")))
-}
-
-fn with(ask: &Ask<'_>, headers: &str) -> String {
-    format!("{}{}", head(headers), body(ask))
-}
-
-fn head(headers: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{headers}\r\n\r\n")
-}
-
-fn half(ask: &Ask<'_>) -> String {
-    let body = body(ask);
-    sized(&body[..body.len() / 2], body.len())
-}
-
-fn close(bytes: &str) -> Reply {
-    reply(bytes, Then::Close)
-}
-
-fn reply(bytes: &str, then: Then) -> Reply {
-    Reply { bytes: bytes.into(), then }
-}
-
-fn endless(headers: &str, begin: &str, again: Vec<u8>) -> Reply {
-    reply(&format!("{}{begin}", head(headers)), Then::Again(again))
-}
-
-fn chunks(_: &Ask<'_>) -> Reply {
-    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
-    endless("transfer-encoding: chunked", "", chunk.into_bytes())
-}
-
-fn many(text: &str) -> Vec<u8> {
-    text.as_bytes().repeat(65_536 / text.len())
-}
-
-fn moved(to: &str) -> Reply {
-    close(&format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"))
-}
-
-fn moved_with_keys(ask: &Ask<'_>) -> Reply {
-    let body = body(ask);
-    close(&format!(
-        "HTTP/1.1 307 Temporary Redirect\r\nlocation: /x\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    ))
-}
-
-/// A megabyte of spaces packed into one kilobyte, as many times as anybody likes (RFC 1952 section 2.2: members follow
-/// each other).
-fn bomb() -> Reply {
-    static MEMBER: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(&vec![b' '; 1 << 20]).unwrap();
-        packed.finish().unwrap()
-    });
-    endless("content-encoding: gzip", "", MEMBER.clone())
 }

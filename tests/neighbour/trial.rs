@@ -2,7 +2,8 @@
 //! heals for good.
 
 use crate::{
-    acts::{Act, Ends, honest},
+    acts::{Act, Ends},
+    answers::honest,
     api::Api,
     forged::{self, LIFETIME},
     planted,
