@@ -28,7 +28,7 @@ impl Api {
         let trusted = Issuer::discover(bad.issuer.identifier()).unwrap();
         let trusted = if act.obliging { trusted.fetch(obliging()) } else { trusted };
         let ms = Duration::from_millis;
-        let (wait, whole) = if act.takes_time { (ms(50), ms(150)) } else { (ms(20_000), ms(20_000)) };
+        let (wait, whole) = if act.takes_time { (ms(100), ms(300)) } else { (ms(20_000), ms(20_000)) };
         let trusted = trusted.max_wait(wait).fetch_timeout(whole);
         let honest = Issuer::discover(good.issuer.identifier()).unwrap().max_wait(ms(20_000));
         let clock = good.issuer.clock();

@@ -157,13 +157,18 @@ impl<'a> Trial<'a> {
     /// It behaves again. How often the clock is turned until it is believed has a bound.
     async fn heals(&self) {
         self.bad.answers(honest);
+        // Past a time to live that somebody stretched.
+        let is_set = matches!(self.act.ends, Ends::Brings(_));
+        self.api.passes(if is_set { TIME_TO_LIVE } else { 0 });
+        self.believes(&self.owns[0]).await;
+        assert_eq!(self.api.of_neighbour().last_error, None, "{}", self.act.name);
+    }
+
+    /// More than one attempt, for a trial with little time may run on a busy machine.
+    async fn believes(&self, token: &str) {
         for _ in 0..5 {
             self.api.passes(NEXT_ATTEMPT);
-            // Past a time to live that somebody stretched.
-            let is_set = matches!(self.act.ends, Ends::Brings(_));
-            self.api.passes(if is_set { TIME_TO_LIVE } else { 0 });
-            if self.api.status(&self.owns[0]).await == 200 {
-                assert_eq!(self.api.of_neighbour().last_error, None, "{}", self.act.name);
+            if self.api.status(token).await == 200 {
                 return;
             }
         }
@@ -177,7 +182,7 @@ impl<'a> Trial<'a> {
         self.bad.issuer.withdraw(&old);
         self.api.passes(TIME_TO_LIVE);
         let new = self.bad.issuer.token().expires_in(LIFETIME).sign();
-        assert_eq!(self.api.status(&new).await, 200, "{}", self.act.name);
+        self.believes(&new).await;
         assert_eq!(self.api.status(&self.owns[0]).await, 401, "{}", self.act.name);
         assert_eq!(self.api.status(&self.goods[0]).await, 200, "{}", self.act.name);
         assert!(self.good.asked() <= 24, "{}: the honest issuer pays for it", self.act.name);
