@@ -35,6 +35,8 @@ pub(super) fn report(tally: &Tally, judged: &Judged) -> Vec<String> {
         "\nresident memory {mib:.1} MiB, {percent:+.2} % over the last four fifths; {} rotations",
         judged.rotations
     );
+    let tenths = tally.tenths().into_iter().map(|(all, own)| format!("{all:.0}/{own:.0}"));
+    println!("KiB after each tenth, all/not of files: {}", tenths.collect::<Vec<_>>().join(" "));
     println!("load {} before, {} after", judged.load, report::load());
     write(tally, judged, [&calm, &attack]);
     faults(tally, judged)

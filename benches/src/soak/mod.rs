@@ -51,7 +51,7 @@ async fn soaked(seconds: u64) -> Vec<String> {
         second.tick().await;
         let turn = begun.elapsed().as_secs() / turn(seconds);
         tally.turn(turn % 2 == 1);
-        tally.resident(begun.elapsed(), server.resident_kib());
+        tally.resident(begun.elapsed(), server.resident());
     }
     // What is under way is answered.
     tally.turn(false);

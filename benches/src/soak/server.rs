@@ -71,11 +71,13 @@ impl Started {
         self.process.try_wait().expect("a process").is_none()
     }
 
-    /// `VmRSS`; nothing where it is gone.
-    pub(super) fn resident_kib(&self) -> f64 {
+    /// `VmRSS` and, of it, `RssAnon`, in KiB; nothing where it is gone.
+    pub(super) fn resident(&self) -> [f64; 2] {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(0.0)
+        ["VmRSS:", "RssAnon:"].map(|name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(0.0)
+        })
     }
 
     /// What it complained of, panics above all: it has nothing to say otherwise.

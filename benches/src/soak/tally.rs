@@ -18,6 +18,8 @@ pub(super) struct Tally {
     /// Microseconds, in calm and under attack.
     latencies: [RefCell<Vec<u32>>; 2],
     resident: RefCell<Vec<(f64, f64)>>,
+    /// Without what is mapped from files, which the kernel takes back as it likes.
+    own: RefCell<Vec<f64>>,
 }
 
 /// A status; `None` where the server hung up.
@@ -48,8 +50,16 @@ impl Tally {
         }
     }
 
-    pub(super) fn resident(&self, at: Duration, kib: f64) {
-        self.resident.borrow_mut().push((at.as_secs_f64(), kib));
+    pub(super) fn resident(&self, at: Duration, [all, own]: [f64; 2]) {
+        self.resident.borrow_mut().push((at.as_secs_f64(), all));
+        self.own.borrow_mut().push(own);
+    }
+
+    /// At the end of each tenth: all of it, and of that its own.
+    pub(super) fn tenths(&self) -> Vec<(f64, f64)> {
+        let (all, own) = (self.resident.borrow(), self.own.borrow());
+        let last = |tenth: usize| (all.len() * tenth / 10).max(1) - 1;
+        (1..=10).map(|tenth| (all[last(tenth)].1, own[last(tenth)])).collect()
     }
 
     pub(super) fn answers(&self) -> BTreeMap<(&'static str, Answer), u64> {
