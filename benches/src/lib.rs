@@ -14,6 +14,7 @@ pub mod ours;
 pub mod report;
 pub mod rivals;
 pub mod router;
+pub mod soak;
 pub mod socket;
 pub mod threads;
 pub mod tokens;

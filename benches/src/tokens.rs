@@ -50,6 +50,12 @@ impl Mint {
         Self { signer, issuer: issuer.into(), now: now.as_secs() }
     }
 
+    /// As if its tokens had been made so many seconds ago.
+    pub fn dated(mut self, seconds_ago: u64) -> Self {
+        self.now -= seconds_ago;
+        self
+    }
+
     /// The token with this number; each number's differs from the others from the payload on.
     pub fn token(&self, number: u64) -> String {
         self.signer.sign(&self.payload(number, AUDIENCE))
