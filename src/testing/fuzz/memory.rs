@@ -11,7 +11,7 @@ use std::{
 
 const NAMES: [&str; 2] = [super::ISSUER, "https://second.test"];
 const MOST_TOKENS: usize = 24;
-const MOST_STEPS: usize = 400;
+const MOST_STEPS: usize = 128;
 
 /// A history, two bytes for each thing that happens: keys come and go, clocks turn, issuers fail and are removed, tokens
 /// are made and asked about. With the memory or without it, every answer is the same. How many came from memory.
