@@ -1,4 +1,4 @@
-//! Any bytes as a key set.
+//! Any bytes as a kept key set.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
 

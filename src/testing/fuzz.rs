@@ -2,6 +2,20 @@
 //!
 //! Each takes any bytes, must not panic, and asserts what has to hold of whatever was let through.
 
+#[cfg(all(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod backends;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod memory;
+mod texts;
+
+#[cfg(all(feature = "aws-lc-rs", feature = "rust-crypto"))]
+pub use backends::backends;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+pub use memory::memory;
+#[cfg(feature = "axum")]
+pub use texts::policies;
+pub use texts::{discovery, settings};
+
 use crate::{
     claims::{AuthorityMapping, Principal},
     issuer::{Expects, IssuerKeys, TrustedIssuer},

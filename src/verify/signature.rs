@@ -9,7 +9,11 @@ mod backend;
 #[cfg(not(any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 #[path = "signature/no_backend.rs"]
 mod backend;
+#[cfg(all(feature = "testing", feature = "aws-lc-rs", feature = "rust-crypto"))]
+pub(crate) mod second;
 
+#[cfg(all(feature = "rust-crypto", not(feature = "aws-lc-rs")))]
+use crate::keys::key::Prepared;
 use crate::keys::{Algorithm, Key};
 
 /// Whether the signature over the message is of that key under that algorithm.

@@ -13,6 +13,8 @@ mod backend;
 mod jsonwebtoken;
 pub(crate) mod material;
 pub(super) mod pem;
+#[cfg(all(feature = "testing", feature = "aws-lc-rs", feature = "rust-crypto"))]
+pub(crate) mod second;
 
 pub(crate) use backend::Prepared;
 

@@ -1,4 +1,4 @@
-use crate::keys::key::Prepared;
+use super::Prepared;
 use hmac::{Hmac, Mac, digest::KeyInit};
 use rsa::signature::{SignatureEncoding, Verifier};
 use sha2::{Sha256, Sha384, Sha512};
