@@ -63,7 +63,10 @@ impl Node {
                 let each = values.iter().map(|value| Policy::from(Term::Acr(vec![Arc::clone(value)])));
                 either(each.map(|acr| Some(one(acr))))
             }
-            Self::Term(Term::Rule(rule)) if let Some(policy) = rule.policy() => policy.node().ways(),
+            Self::Term(term @ Term::Rule(rule)) => match rule.policy() {
+                Some(policy) => policy.node().ways(),
+                None => Some(one(term.clone().into())),
+            },
             Self::Term(term) => Some(one(term.clone().into())),
             Self::Not(_) => Some(one(Policy::of(self))),
             Self::All(parts) => parts.iter().try_fold(vec![Vec::new()], |before, part| {
