@@ -72,7 +72,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "encrypted_by_password",
-        "CVE-2022-36083; RFC 8725 3.2",
+        "CVE-2022-36083; RFC 7518 4.8.1.2",
         "Is encrypted with a password of two billion rounds, which somebody would have to compute.",
         |_| {
             let header =

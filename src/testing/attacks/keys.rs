@@ -43,7 +43,7 @@ fn by_kid(forge: &Forge, kid: impl Into<Value>, secret: &[u8]) -> String {
 pub(super) const ATTACKS: &[Attack] = &[
     token(
         "hmac_with_public_pem",
-        "RFC 8725 2.1; CVE-2016-10555",
+        "RFC 8725 2.1; CVE-2015-9235; CVE-2016-10555",
         "Takes the public key, as PEM, for an HMAC secret.",
         |forge| forge.hmac(forge.pem().as_bytes()),
     ),
@@ -55,7 +55,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "hmac_with_pkcs1_pem",
-        "RFC 8725 2.1; CVE-2023-48223",
+        "RFC 8725 2.1; CVE-2017-11424; CVE-2023-48223",
         "Takes the public key for an HMAC secret, under the other label that PEM has for it.",
         |forge| forge.hmac(forge.pem().replace(" PUBLIC KEY", " RSA PUBLIC KEY").as_bytes()),
     ),
@@ -85,7 +85,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "hmac_with_key_material",
-        "RFC 8725 2.1; CVE-2017-11424",
+        "RFC 8725 2.1",
         "Takes the public key's own bytes, its modulus or its point, for an HMAC secret.",
         |forge| forge.hmac(&material(forge)),
     ),
@@ -109,7 +109,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "hmac_with_kid",
-        "RFC 8725 3.10; field",
+        "RFC 8725 3.5; field",
         "Is signed with its own `kid` for an HMAC secret.",
         |forge| forge.hmac(forge.kid().as_bytes()),
     ),
@@ -193,13 +193,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "jwk_in_the_header",
-        "RFC 8725 3.10; CVE-2018-0114",
+        "RFC 7515 4.1.3; CVE-2018-0114",
         "Brings the stranger's public key along, in the header's `jwk`.",
         |forge| forge.strangers_with([("jwk", forge.strangers_jwk().into())]),
     ),
     token(
         "secret_jwk_in_the_header",
-        "RFC 7515 4.1.3; CVE-2018-0114",
+        "RFC 7515 4.1.3; field",
         "Brings an HMAC secret along, in the header's `jwk`.",
         |forge| {
             let secret = SigningKey::from_secret(Algorithm::HS256, &[7; 64]);
@@ -230,7 +230,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "thumbprint_of_a_stranger",
-        "RFC 7515 4.1.7; field",
+        "RFC 7515 4.1.8; field",
         "Names our key by `kid`, and the stranger's by `x5t#S256`.",
         |forge| {
             let mut header = forge.header();
