@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod corpus;
+mod document;
 mod judge;
+mod matrix;
 mod mutants;
+mod ours;
 mod routes;
 
 use axum::{Router, body::Body, http::Request, routing::get};
