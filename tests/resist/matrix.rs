@@ -45,8 +45,6 @@ async fn felled() -> Felled {
     }
 }
 
-/// On the pure Rust back-end without optimisation it would take minutes; the same judge judges there.
-#[cfg(feature = "aws-lc-rs")]
 #[tokio::test]
 async fn the_published_matrix_is_what_comes_of_it() {
     let (felled, (met, reasons)) = (felled().await, ours::met().await);

@@ -62,7 +62,7 @@ impl Judge {
         let is_by_the_first = usable.first().is_some_and(by);
         let same = |key: &&&Value| text(&key["kid"]) == text(kid);
         (!is_named && is_by_the_first && self.has(Defect::FirstKeyIsTheFallback))
-            || (usable.iter().filter(same).any(|key| by(key)) && self.has(Defect::KidInAnyCase))
+            || (usable.iter().filter(same).any(by) && self.has(Defect::KidInAnyCase))
             || (usable.iter().any(by) && (self.has(Defect::KidIsIgnored) || self.has_no_kid(kid)))
             || (!is_named && self.is_by_the_pool(alg, opened))
     }
