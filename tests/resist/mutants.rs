@@ -24,6 +24,14 @@ fn there_are_48_broken_verifiers_and_more_each_with_an_attack_of_its_own() {
     }
 }
 
+#[test]
+fn what_is_written_of_their_number_is_right() {
+    let number = format!("{} broken verifiers", MUTANTS.len());
+    for text in [include_str!("../../README.md"), include_str!("../../CHANGELOG.md")] {
+        assert!(text.contains(&number), "{number}");
+    }
+}
+
 #[tokio::test]
 async fn each_defect_falls_to_its_attack() {
     let named: Plan = MUTANTS.iter().map(|mutant| (mutant.attack, mutant.defect)).collect();

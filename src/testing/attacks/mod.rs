@@ -52,13 +52,12 @@
 //! - members that are there twice (RFC 7519 section 4 lets a parser take the last), and bits behind the last letter of base64
 //!   (RFC 4648 section 3.5 lets a decoder ignore them);
 //! - a `kid` that no key has, where another key fits (RFC 7515 section 4.1.4 calls it a hint); two keys under one `kid`;
-//! - absent `exp` and `aud` (RFC 7519 section 4.1 calls every claim optional; RFC 9068 section 4 does not), an `iat` to come, an
-//!   `exp` beyond 2⁵³;
+//! - absent `iss`, `exp` and `aud` (RFC 7519 section 4.1 calls every claim optional; RFC 9068 section 2.2 does not), an `iat` to
+//!   come, a leeway of six minutes (RFC 7519 section 4.1.4 speaks of a few), an `exp` beyond 2⁵³;
 //! - `cnf` (RFC 7800 binds those who understand it), and other kinds of token told by `at_hash`, `c_hash`, `events`, or a
 //!   vendor's claim.
 //!
-//! Each is known to have hurt somebody; [`Attack::source`] says where. If yours must let one pass, leave it out by
-//! [`only`](Resists::only).
+//! [`Attack::source`] says where each is known from. If yours must let one pass, leave it out by [`only`](Resists::only).
 //!
 //! An issuer that shares a secret with the application has no key set that could lie: those attacks are skipped, and
 //! `.allow_skips(…)` has to say so.
