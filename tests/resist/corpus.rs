@@ -24,11 +24,35 @@ use tower_bearer::{
 fn there_are_150_attacks_and_more_each_with_a_name_of_its_own() {
     let names: Vec<_> = corpus().map(|attack| attack.name()).collect();
     let unique: BTreeSet<_> = names.iter().collect();
-    assert!(names.len() >= 150, "{}", names.len());
     assert_eq!(unique.len(), names.len());
+    assert!(distinct() >= 150, "{}", distinct());
     for name in names {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         assert!(name.chars().all(fits) && !name.starts_with('_'), "{name}");
+    }
+}
+
+/// Copies that differ in a value count once, with what they are copies of.
+pub(crate) fn distinct() -> usize {
+    corpus().filter(|attack| attack.copy_of().is_none()).count()
+}
+
+#[test]
+fn a_copy_is_of_an_attack_of_its_category_that_is_none_itself() {
+    let copies = corpus().filter_map(|attack| Some((attack, attack.copy_of()?)));
+    for (copy, original) in copies {
+        let found = corpus().find(|attack| attack.name() == original).unwrap();
+        assert_eq!((found.copy_of(), found.category()), (None, copy.category()), "{}", copy.name());
+    }
+    assert!(distinct() < corpus().count());
+}
+
+#[test]
+fn what_is_written_of_their_number_is_right() {
+    let numbers = format!("{} named attacks ({} without copies", corpus().count(), distinct());
+    for text in [include_str!("../../README.md"), include_str!("../../CHANGELOG.md")] {
+        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(joined.contains(&numbers), "{numbers}");
     }
 }
 

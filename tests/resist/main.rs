@@ -3,8 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod corpus;
+// On the pure Rust back-end, which is slow without optimisation, each defect is held against the attack named for it alone.
+#[cfg(feature = "aws-lc-rs")]
+mod document;
 mod judge;
+#[cfg(feature = "aws-lc-rs")]
+mod matrix;
 mod mutants;
+#[cfg(feature = "aws-lc-rs")]
+mod ours;
 mod routes;
 
 use axum::{Router, body::Body, http::Request, routing::get};

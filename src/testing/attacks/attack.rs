@@ -1,4 +1,4 @@
-use super::{forge::Forge, stage::Scene};
+use super::{copies, forge::Forge, stage::Scene};
 use http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE, request::Parts};
 use std::fmt;
 
@@ -126,6 +126,12 @@ impl Attack {
     /// test services usually try.
     pub fn source(&self) -> &'static str {
         self.source
+    }
+
+    /// The attack that it is a copy of: it tries the same for the same mistake, with one value changed. `None` for those that
+    /// count: an attack and its copies are one.
+    pub fn copy_of(&self) -> Option<&'static str> {
+        copies::original(self.name)
     }
 
     /// What it does, in one sentence.

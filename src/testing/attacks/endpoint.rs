@@ -46,10 +46,11 @@ fn set(key: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
     key.insert(name.to_owned(), value.into());
 }
 
-/// A key that anybody can sign for stands in the set beside ours; the token has that signature.
-async fn weak(stage: &Stage<'_>, key: Value, token: String) -> Result<(), Outcome> {
+/// A key that anybody can sign for stands in the set beside ours; the token has that signature. It is made last, or it would
+/// have expired when it is looked at.
+async fn weak(stage: &Stage<'_>, key: Value, token: impl Fn(&Forge) -> String) -> Result<(), Outcome> {
     publish(stage, stage.forge.set_with([key]));
-    stage.falls(&token).await?;
+    stage.falls(&token(stage.forge)).await?;
     stage.passes(&stage.forge.good().sign()).await
 }
 
@@ -103,7 +104,8 @@ pub(super) const ATTACKS: &[Attack] = &[
         |s| {
             Box::pin(async move {
                 let secret = SigningKey::from_secret(Algorithm::HS256, &[7; 64]);
-                let token = signed(&secret, r#"{"alg":"HS256","kid":"weak"}"#, &s.forge.payload());
+                let token =
+                    |forge: &Forge| signed(&secret, r#"{"alg":"HS256","kid":"weak"}"#, &forge.payload());
                 weak(s, secret.public_jwk("weak").into(), token).await
             })
         },
@@ -171,7 +173,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         |s| {
             Box::pin(async move {
                 let point: Vec<u8> = (0..32).map(|at| u8::from(at == 0)).collect();
-                weak(s, ed25519(&point), unsigned(s.forge, "EdDSA", nothing)).await
+                weak(s, ed25519(&point), |forge| unsigned(forge, "EdDSA", nothing)).await
             })
         },
     ),
@@ -184,7 +186,7 @@ pub(super) const ATTACKS: &[Attack] = &[
                 let mut point = vec![0xFF; 32];
                 point.first_mut().into_iter().for_each(|byte| *byte = 0xEE);
                 point.last_mut().into_iter().for_each(|byte| *byte = 0x7F);
-                weak(s, ed25519(&point), unsigned(s.forge, "EdDSA", nothing)).await
+                weak(s, ed25519(&point), |forge| unsigned(forge, "EdDSA", nothing)).await
             })
         },
     ),
@@ -197,8 +199,7 @@ pub(super) const ATTACKS: &[Attack] = &[
                 let mut key = s.forge.jwk(Algorithm::RS256);
                 set(&mut key, "kid", "weak");
                 set(&mut key, "e", "AQ");
-                let token = unsigned(s.forge, "RS256", |message| padded(message, 256));
-                weak(s, key.into(), token).await
+                weak(s, key.into(), |forge| unsigned(forge, "RS256", |message| padded(message, 256))).await
             })
         },
     ),

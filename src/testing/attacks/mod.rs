@@ -1,11 +1,12 @@
 //! Attacks to run against your own application, in its own tests: three hundred things that somebody may try, each with its
-//! source and the answer that is right.
+//! source and the answer that is right. Those that are others with one value changed say so ([`Attack::copy_of`]).
 //!
 //! 1. [`assert_resists`] sends all of the [`corpus`] to one route, and panics with the names of those that got in.
 //! 2. It proves something. A good token of every algorithm that the application allows passes before and after, a request
 //!    without a token does not, and an attack that could not be tried is no attack resisted: it is printed, counted, and
 //!    fails the test unless [`allow_skips`](Resists::allow_skips) says how many may be.
 //! 3. An answer is right by its status and the `error` of its challenge ([`Answer`]); descriptions and bodies are yours.
+//!    They are those of RFC 6750 and of this crate's rules, which ask for more than RFC 7519 in places (below).
 //! 4. Nothing sleeps and nothing leaves the process. The application runs on the issuer's clock
 //!    ([`TestIssuer::verifier`](super::TestIssuer::verifier) sees to that), which a trial turns by weeks, and fetches its
 //!    keys from that issuer, which rotates, fails and lies.
@@ -41,6 +42,23 @@
 //! # }); }
 //! ```
 //!
+//! # Another verifier's rules
+//!
+//! A verifier may do as the RFCs say and still be reported: as wrong where it refuses in other words, and as `GOT IN` where it
+//! lets through what this crate refuses of its own will. That is so for:
+//!
+//! - a header with an unknown `typ` (RFC 7515 section 4.1.9 leaves that to the application), with a member that only other
+//!   kinds of token have (`enc`, `zip`), or of more than 4 KiB; a token of more than 16 KiB;
+//! - members that are there twice (RFC 7519 section 4 lets a parser take the last), and bits behind the last letter of base64
+//!   (RFC 4648 section 3.5 lets a decoder ignore them);
+//! - a `kid` that no key has, where another key fits (RFC 7515 section 4.1.4 calls it a hint); two keys under one `kid`;
+//! - absent `iss`, `exp` and `aud` (RFC 7519 section 4.1 calls every claim optional; RFC 9068 section 2.2 does not), an `iat` to
+//!   come, a leeway of six minutes (RFC 7519 section 4.1.4 speaks of a few), an `exp` beyond 2⁵³;
+//! - `cnf` (RFC 7800 binds those who understand it), and other kinds of token told by `at_hash`, `c_hash`, `events`, or a
+//!   vendor's claim.
+//!
+//! [`Attack::source`] says where each is known from. If yours must let one pass, leave it out by [`only`](Resists::only).
+//!
 //! An issuer that shares a secret with the application has no key set that could lie: those attacks are skipped, and
 //! `.allow_skips(…)` has to say so.
 //!
@@ -50,6 +68,7 @@
 mod algorithms;
 mod attack;
 mod claims;
+mod copies;
 mod encodings;
 mod endpoint;
 mod forge;
