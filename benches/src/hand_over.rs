@@ -66,7 +66,10 @@ fn claims_of<'a>(known: &'a Known, request: &Request<Body>) -> Option<&'a Claims
 }
 
 /// Where a policy would be asked.
-async fn handed(Extension(caller): Extension<Principal>, Extension(claims): Extension<Claims<Staff>>) -> &'static str {
+async fn handed(
+    Extension(caller): Extension<Principal>,
+    Extension(claims): Extension<Claims<Staff>>,
+) -> &'static str {
     black_box((caller.issuer().len(), &claims.preferred_username));
     "orders"
 }

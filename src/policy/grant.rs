@@ -2,6 +2,13 @@
 
 use super::{Policy, algebra::Node, term::Term};
 use serde_json::Value;
+use std::sync::Arc;
+
+/// A policy with more is not tried way by way: their number can grow by multiplication.
+pub(crate) const MOST_WAYS: usize = 256;
+
+/// The terms of each way to meet a policy.
+type Ways = Vec<Vec<Policy>>;
 
 /// One thing to write into a token.
 #[derive(Debug, Clone)]
@@ -21,6 +28,11 @@ pub(crate) enum Grant<'p> {
 }
 
 impl Policy {
+    /// Every way to meet it, each as the terms that it wants together; `None` when there are more than [`MOST_WAYS`].
+    pub(crate) fn ways(&self) -> Option<Ways> {
+        self.node().ways()
+    }
+
     /// Of a policy of one term; `None` where a token alone cannot meet it, or nobody here knows how: a check, a `!`, a
     /// nested claim, another issuer.
     pub(crate) fn grant(&self) -> Option<Grant<'_>> {
@@ -38,4 +50,56 @@ impl Policy {
             _ => return None,
         })
     }
+}
+
+impl Node {
+    fn ways(&self) -> Option<Ways> {
+        match self {
+            Self::Term(Term::AnyScope(scopes)) => {
+                either(scopes.iter().map(|scope| Some(one(scope_of(scope)))))
+            }
+            Self::Term(Term::AllScopes(scopes)) => Some(vec![scopes.iter().map(scope_of).collect()]),
+            Self::Term(Term::Acr(values)) => {
+                let each = values.iter().map(|value| Policy::from(Term::Acr(vec![Arc::clone(value)])));
+                either(each.map(|acr| Some(one(acr))))
+            }
+            Self::Term(term @ Term::Rule(rule)) => match rule.policy() {
+                Some(policy) => policy.node().ways(),
+                None => Some(one(term.clone().into())),
+            },
+            Self::Term(term) => Some(one(term.clone().into())),
+            Self::Not(_) => Some(one(Policy::of(self))),
+            Self::All(parts) => parts.iter().try_fold(vec![Vec::new()], |before, part| {
+                let part = part.ways()?;
+                either(before.iter().map(|way| Some(part.iter().map(|more| both(way, more)).collect())))
+            }),
+            Self::Any(parts) => either(parts.iter().map(Self::ways)),
+        }
+    }
+}
+
+fn scope_of(scope: &Arc<str>) -> Policy {
+    Term::Scope(Arc::clone(scope)).into()
+}
+
+fn one(term: Policy) -> Ways {
+    vec![vec![term]]
+}
+
+fn either(ways: impl Iterator<Item = Option<Ways>>) -> Option<Ways> {
+    let mut all = Ways::new();
+    for some in ways {
+        all.extend(some?);
+        if all.len() > MOST_WAYS {
+            return None;
+        }
+    }
+    Some(all)
+}
+
+/// What both want, once.
+fn both(one: &[Policy], other: &[Policy]) -> Vec<Policy> {
+    let mut both = one.to_vec();
+    both.extend(other.iter().filter(|term| !one.contains(term)).cloned());
+    both
 }

@@ -115,7 +115,7 @@ pub use decide::{Decision, Denial};
 pub use error::PolicyError;
 pub use explain::{Explained, Joint, Unknown};
 #[cfg(all(feature = "testing", feature = "axum"))]
-pub(crate) use grant::Grant;
+pub(crate) use grant::{Grant, MOST_WAYS};
 pub(crate) use in_force::InForce;
 #[cfg(feature = "axum")]
 pub use named::{LivePolicies, Policies};

@@ -86,6 +86,28 @@ async fn signature_invalid_is_the_psychic_signature_of_ecdsa() {
     }
 }
 
+/// Of (r, s) anybody makes (r, n - s), which the standard takes as well: who has a token can spell it in another way, and
+/// cannot change what it says. Nothing here may take a token's text for its identity.
+#[tokio::test]
+async fn the_second_signature_that_every_signature_of_ecdsa_has_passes_and_says_the_same() {
+    let order = decode("_____wAAAAD__________7zm-q2nF56E87nKwvxjJVE");
+    let issuer = TestIssuer::new();
+    let verifier = issuer.verifier().build().unwrap();
+    let good = issuer.token().algorithm(Algorithm::ES256).sign();
+    let [header, payload, signature] = parts(&good);
+    let mut bytes = decode(&signature);
+    let mut borrowed = 0;
+    for at in (0..32).rev() {
+        let digit = i16::from(order[at]) - i16::from(bytes[32 + at]) - borrowed;
+        borrowed = i16::from(digit < 0);
+        bytes[32 + at] = u8::try_from(digit.rem_euclid(256)).unwrap();
+    }
+    let second = format!("{header}.{payload}.{}", encode(&bytes));
+    assert_ne!(second, good);
+    assert_eq!(refusal(&verifier, &second).await, None);
+    assert_eq!(refusal(&verifier, &good).await, None);
+}
+
 #[tokio::test]
 async fn a_key_of_one_algorithm_does_not_serve_another_name() {
     let issuer = TestIssuer::new();

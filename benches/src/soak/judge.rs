@@ -12,12 +12,14 @@ pub(super) struct Judged {
     pub(super) seconds: u64,
     pub(super) load: String,
     pub(super) rotations: u32,
+    /// Of calm and attack together, in seconds.
+    pub(super) cycle: f64,
     pub(super) judges_memory: bool,
 }
 
 /// Prints it, writes the rows, and returns what is wrong.
 pub(super) fn report(tally: &Tally, judged: &Judged) -> Vec<String> {
-    let (calm, attack, memory) = (tally.latency(false), tally.latency(true), tally.memory());
+    let (calm, attack, memory) = (tally.latency(false), tally.latency(true), tally.memory(judged.cycle));
     println!("\nsoak: {} s, calm and attack in turn, one core for the server", judged.seconds);
     println!("{:<32} {:>9}  answers", "requests", "");
     for (kind, count, answers) in by_kind(tally) {
@@ -70,7 +72,7 @@ fn faults(tally: &Tally, judged: &Judged) -> Vec<String> {
             faults.push("too few good requests to tell anything".into());
         }
     }
-    let growth = tally.memory().growth;
+    let growth = tally.memory(judged.cycle).growth;
     if judged.judges_memory && !(growth.abs() <= MOST_GROWTH) {
         faults.push(format!("resident memory moved by {:+.2} %", growth * 100.0));
     }
@@ -80,7 +82,7 @@ fn faults(tally: &Tally, judged: &Judged) -> Vec<String> {
 /// Where the other benches have theirs.
 fn write(tally: &Tally, judged: &Judged, latencies: [&Latency; 2]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/figures");
-    let memory = tally.memory();
+    let memory = tally.memory(judged.cycle);
     let calm = latencies[0];
     let rows = ["calm", "attack"].into_iter().zip(latencies).map(|(case, latency)| {
         let ns = |micros: f64| micros * 1000.0;

@@ -56,8 +56,13 @@ async fn soaked(seconds: u64) -> Vec<String> {
     // What is under way is answered.
     tally.turn(false);
     sleep(Duration::from_millis(500)).await;
-    let judged =
-        judge::Judged { seconds, load, rotations: issuer.rotations(), judges_memory: seconds >= JUDGED_FROM };
+    let judged = judge::Judged {
+        seconds,
+        load,
+        rotations: issuer.rotations(),
+        cycle: 2.0 * turn(seconds) as f64,
+        judges_memory: seconds >= JUDGED_FROM,
+    };
     let mut faults = judge::report(&tally, &judged);
     faults.extend(server.end());
     faults

@@ -28,7 +28,7 @@ fn relabelled(forge: &Forge, alg: impl Into<Value>) -> String {
 pub(super) const ATTACKS: &[Attack] = &[
     token(
         "alg_none",
-        "RFC 8725 2.1; CVE-2015-9235",
+        "RFC 8725 2.1; CVE-2020-15957",
         "Says that nobody signed it, and brings no signature.",
         |forge| unsigned(forge, r#"{"alg":"none","typ":"JWT"}"#, ""),
     ),

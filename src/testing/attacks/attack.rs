@@ -121,8 +121,9 @@ impl Attack {
         self.category
     }
 
-    /// Where it is known from: a section of an RFC, a CVE, several of them joined by `; `, or `field` where it was seen
-    /// in the source or the issues of another implementation.
+    /// Where it is known from, several joined by `; `: a section of an RFC (the rule that it breaks), a CVE (a hole like
+    /// it), or `field`, which is no one document: the source and the issues of other implementations, and what those who
+    /// test services usually try.
     pub fn source(&self) -> &'static str {
         self.source
     }

@@ -72,7 +72,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "encrypted_by_password",
-        "CVE-2022-36083; RFC 8725 3.2",
+        "CVE-2022-36083; RFC 7518 4.8.1.2",
         "Is encrypted with a password of two billion rounds, which somebody would have to compute.",
         |_| {
             let header =
@@ -92,11 +92,12 @@ pub(super) const ATTACKS: &[Attack] = &[
     token(
         "json_serialization",
         "RFC 7515 7.2.2; CVE-2022-39227",
-        "Is a JSON serialization as it stands, with claims of its own beside the signed ones.",
+        "Is a JSON serialization with a good signature, and three parts with other claims to who splits it at its dots.",
         |f| {
             let [header, payload, signature] = parts(&f.good().sign());
-            json!({"protected": header, "payload": payload, "signature": signature, "sub": "root"})
-                .to_string()
+            let root = encode(Value::Object(f.good().subject("root").claims().clone()).to_string());
+            let signed = json!({"protected": header, "payload": payload, "signature": signature}).to_string();
+            signed.replacen('{', &format!(r#"{{"{header}.{root}.":"","#), 1)
         },
     )
     .is_answered(Answer::InvalidRequest),

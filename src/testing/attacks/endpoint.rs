@@ -99,7 +99,7 @@ fn with_set(stage: &Stage<'_>, more: Value) -> String {
 pub(super) const ATTACKS: &[Attack] = &[
     scene(
         "set_has_a_secret",
-        "RFC 7517 9.1; RFC 8725 2.1",
+        "RFC 7517 9.2; RFC 8725 3.1",
         "The set has an HMAC secret, which all the world can read, and a token is signed with it.",
         |s| {
             Box::pin(async move {

@@ -78,7 +78,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "zip_in_a_jws",
-        "RFC 7516 4.1.3; RFC 8725 3.6",
+        "RFC 7516 4.1.3; field",
         "Compresses its claims as an encrypted token may, behind a good signature.",
         |forge| {
             let payload = forge.payload().into_bytes();
@@ -141,7 +141,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "nested_jwt",
-        "RFC 7519 5.2; RFC 8725 2.3",
+        "RFC 7519 5.2; RFC 8725 3.3",
         "Is a signed envelope around another token, whose claims somebody might look for.",
         |forge| forge.sealed(forge.header_with("cty", "JWT"), forge.good().sign()),
     ),

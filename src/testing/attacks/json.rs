@@ -92,16 +92,16 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     token(
         "names_in_another_case",
-        "RFC 7519 4; field",
+        "RFC 7519 7.3; field",
         "Has its claims' names in capitals, for a reader that does not mind.",
         |f| f.saying(renamed(f, str::to_ascii_uppercase)),
     ),
-    token("names_with_spaces", "RFC 7519 4; field", "Has spaces around its claims' names.", |f| {
+    token("names_with_spaces", "RFC 7519 7.3; field", "Has spaces around its claims' names.", |f| {
         f.saying(renamed(f, |name| format!(" {name} ")))
     }),
     token(
         "header_names_in_another_case",
-        "RFC 7515 4; field",
+        "RFC 7515 5.3; field",
         "Has `ALG` in its header, and no `alg`.",
         |f| f.sealed(json!({"ALG": f.algorithm.name(), "kid": f.kid()}).to_string(), f.payload()),
     ),
@@ -172,7 +172,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     token(
         "deep_header",
-        "CVE-2025-53864; RFC 8259 9",
+        "RFC 8259 9; field",
         "Has a thousand arrays within each other in its header.",
         |f| header_with(f, &nested("[", "]", 1000)),
     ),

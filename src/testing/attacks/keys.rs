@@ -33,6 +33,51 @@ fn material(forge: &Forge) -> Vec<u8> {
     super::forge::decode(member.unwrap_or_default())
 }
 
+fn is_rsa(forge: &Forge) -> bool {
+    matches!(forge.public().name().get(..2), Some("RS" | "PS"))
+}
+
+/// The key under the label `RSA PUBLIC KEY`: without its frame if it is of RSA (RFC 8017 appendix A.1.1).
+fn pkcs1_pem(forge: &Forge) -> String {
+    // Of a `SubjectPublicKeyInfo` with a modulus of 2048 bits or a few times that, 24 bytes are frame.
+    let der = der(forge);
+    let body = STANDARD.encode(if is_rsa(forge) { der.get(24..).unwrap_or_default() } else { &der });
+    let lines: String = body.chars().enumerate().fold(String::new(), |mut lines, (at, letter)| {
+        lines.extend((at > 0 && at % 64 == 0).then_some('\n'));
+        lines.push(letter);
+        lines
+    });
+    format!("-----BEGIN RSA PUBLIC KEY-----\n{lines}\n-----END RSA PUBLIC KEY-----\n")
+}
+
+/// The key as a line of `authorized_keys` has it (RFC 4253 section 6.6, RFC 5656 section 3.1, RFC 8709 section 4).
+fn openssh(forge: &Forge) -> String {
+    let jwk = forge.jwk(forge.public());
+    let text = |name: &str| jwk.get(name).and_then(Value::as_str).unwrap_or_default();
+    let bytes = |name: &str| super::forge::decode(text(name));
+    // A number whose first bit is set has a zero before it, or it would be negative.
+    let number = |name: &str| {
+        let bytes = bytes(name);
+        let zero = bytes.first().is_some_and(|first| *first >= 0x80).then_some(0);
+        zero.into_iter().chain(bytes).collect()
+    };
+    let (kind, fields) = match text("kty") {
+        "RSA" => ("ssh-rsa".to_owned(), vec![number("e"), number("n")]),
+        "EC" => {
+            let curve = text("crv").replace("P-", "nistp");
+            let point = [vec![4], bytes("x"), bytes("y")].concat();
+            (format!("ecdsa-sha2-{curve}"), vec![curve.into_bytes(), point])
+        }
+        _ => ("ssh-ed25519".to_owned(), vec![bytes("x")]),
+    };
+    let mut wire = Vec::new();
+    for field in std::iter::once(kind.as_bytes().to_vec()).chain(fields) {
+        wire.extend(u32::try_from(field.len()).unwrap_or_default().to_be_bytes());
+        wire.extend(field);
+    }
+    format!("{kind} {}", STANDARD.encode(wire))
+}
+
 fn by_kid(forge: &Forge, kid: impl Into<Value>, secret: &[u8]) -> String {
     let mut header = forge.header();
     header.insert("alg".into(), "HS256".into());
@@ -43,7 +88,7 @@ fn by_kid(forge: &Forge, kid: impl Into<Value>, secret: &[u8]) -> String {
 pub(super) const ATTACKS: &[Attack] = &[
     token(
         "hmac_with_public_pem",
-        "RFC 8725 2.1; CVE-2016-10555",
+        "RFC 8725 2.1; CVE-2015-9235; CVE-2016-10555",
         "Takes the public key, as PEM, for an HMAC secret.",
         |forge| forge.hmac(forge.pem().as_bytes()),
     ),
@@ -55,9 +100,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "hmac_with_pkcs1_pem",
-        "RFC 8725 2.1; CVE-2023-48223",
-        "Takes the public key for an HMAC secret, under the other label that PEM has for it.",
-        |forge| forge.hmac(forge.pem().replace(" PUBLIC KEY", " RSA PUBLIC KEY").as_bytes()),
+        "RFC 8725 2.1; CVE-2017-11424; CVE-2023-48223",
+        "Takes the public key for an HMAC secret, under PEM's other label, `RSA PUBLIC KEY`.",
+        |forge| forge.hmac(pkcs1_pem(forge).as_bytes()),
     ),
     token(
         "hmac_with_public_der",
@@ -85,7 +130,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "hmac_with_key_material",
-        "RFC 8725 2.1; CVE-2017-11424",
+        "RFC 8725 2.1",
         "Takes the public key's own bytes, its modulus or its point, for an HMAC secret.",
         |forge| forge.hmac(&material(forge)),
     ),
@@ -93,7 +138,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         "hmac_with_openssh_key",
         "RFC 8725 2.1; CVE-2022-29217",
         "Takes the public key, as OpenSSH writes it, for an HMAC secret.",
-        |forge| forge.hmac(format!("ssh-ed25519 {}", STANDARD.encode(material(forge))).as_bytes()),
+        |forge| forge.hmac(openssh(forge).as_bytes()),
     ),
     token(
         "hmac_with_empty_secret",
@@ -109,7 +154,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "hmac_with_kid",
-        "RFC 8725 3.10; field",
+        "RFC 8725 3.5; field",
         "Is signed with its own `kid` for an HMAC secret.",
         |forge| forge.hmac(forge.kid().as_bytes()),
     ),
@@ -193,13 +238,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "jwk_in_the_header",
-        "RFC 8725 3.10; CVE-2018-0114",
+        "RFC 7515 4.1.3; CVE-2018-0114",
         "Brings the stranger's public key along, in the header's `jwk`.",
         |forge| forge.strangers_with([("jwk", forge.strangers_jwk().into())]),
     ),
     token(
         "secret_jwk_in_the_header",
-        "RFC 7515 4.1.3; CVE-2018-0114",
+        "RFC 7515 4.1.3; field",
         "Brings an HMAC secret along, in the header's `jwk`.",
         |forge| {
             let secret = SigningKey::from_secret(Algorithm::HS256, &[7; 64]);
@@ -230,7 +275,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "thumbprint_of_a_stranger",
-        "RFC 7515 4.1.7; field",
+        "RFC 7515 4.1.8; field",
         "Names our key by `kid`, and the stranger's by `x5t#S256`.",
         |forge| {
             let mut header = forge.header();
@@ -254,3 +299,53 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
     ),
 ];
+
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod tests {
+    use super::*;
+    use crate::testing::TestIssuer;
+    use std::sync::Arc;
+
+    fn forge(algorithm: Algorithm) -> Forge {
+        let (issuer, stranger) = (TestIssuer::new(), TestIssuer::new());
+        Forge { issuer, stranger, algorithm, adjust: Arc::new(|token| token) }
+    }
+
+    #[test]
+    fn openssh_keys_are_written_as_openssh_writes_them() {
+        for (algorithm, kind, fields, length) in [
+            (Algorithm::RS256, "ssh-rsa", 3, 279),
+            (Algorithm::ES256, "ecdsa-sha2-nistp256", 3, 104),
+            (Algorithm::ES384, "ecdsa-sha2-nistp384", 3, 136),
+            (Algorithm::EdDSA, "ssh-ed25519", 2, 51),
+        ] {
+            let forge = forge(algorithm);
+            let line = openssh(&forge);
+            let (name, body) = line.split_once(' ').unwrap();
+            let wire = STANDARD.decode(body).unwrap();
+            assert_eq!((name, wire.len()), (kind, length), "{line}");
+            let mut rest = &wire[..];
+            let mut read = Vec::new();
+            while let Some((size, more)) = rest.split_first_chunk() {
+                let (field, behind) = more.split_at(u32::from_be_bytes(*size) as usize);
+                read.push(field);
+                rest = behind;
+            }
+            assert_eq!((read.len(), read[0], rest.len()), (fields, kind.as_bytes(), 0), "{line}");
+            let last = read[fields - 1];
+            let material = material(&forge);
+            assert!(last.windows(material.len()).any(|window| window == material), "{line}");
+        }
+    }
+
+    #[test]
+    fn under_its_label_stands_a_key_of_pkcs1() {
+        let forge = forge(Algorithm::RS256);
+        let pem = pkcs1_pem(&forge);
+        assert!(pem.lines().all(|line| line.len() <= 64 || line.starts_with('-')));
+        let der = STANDARD.decode(body_of(&pem)).unwrap();
+        let key = pkcs1::RsaPublicKey::try_from(&der[..]).unwrap();
+        assert_eq!(key.modulus.as_bytes(), material(&forge));
+    }
+}

@@ -104,7 +104,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "scope_in_another_claim",
-        "RFC 8693 4.2; field",
+        "RFC 8693 4.1; field",
         "Has the scopes in a nested object, where another party's stand.",
         |f| f.good().without("scope").claim("act", json!({"scope": scope(f)})).sign(),
     ),

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     guard::{Access, RouteTable, Row},
-    policy::{Grant, Policy, Truth},
+    policy::{Grant, MOST_WAYS, Policy, Truth},
     testing::{TestCaller, TestIssuer, TestToken, caller},
 };
 use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
@@ -31,12 +31,13 @@ pub struct RouteReport {
 }
 
 /// Tries every route of a [`GuardedRouter`](crate::guard::GuardedRouter), by its table: without a token, with an expired
-/// one, and with one that has all that the route's policy asks for but one term.
+/// one, and, for each way to meet its policy (`scope(a) & (role(b) | role(c))` has two), with a token that has all of it but
+/// one term. A token that has all of it must pass.
 ///
 /// `app` is the router that came of it, `request` makes an empty request; method and path are set here, and each `{name}` of
 /// a path is 1. Roles and the like are written where the standard mapping reads them.
 ///
-/// Skipped, and named: a policy with a term that no token can be made for (a `check`, a `!`, a nested claim), and the rows that are no
+/// Skipped, and named: a policy with a term that no token can be made for (a `check`, a `!`, a nested claim), a policy of more than 256 ways, and the rows that are no
 /// route (`FALLBACK`, `405`, services below a prefix). Public routes are left alone, and an optional one only has to
 /// refuse the expired token.
 ///
@@ -88,55 +89,24 @@ impl<'a> Guarded<'a> {
     }
 
     async fn try_row(&self, row: &Row, report: &mut RouteReport) {
-        let place = format!("{} {}", row.method(), row.path());
-        let Some((method, uri)) = address(row) else {
-            return report.skipped.push(format!("{place}: it is no route of its own"));
+        let route = Route { guarded: self, place: format!("{} {}", row.method(), row.path()), row };
+        let Some(address) = address(row) else {
+            return report.skip(&route.place, "it is no route of its own");
         };
         if row.access() == Access::Public {
             return;
         }
-        let ask = async |token: Option<String>| {
-            let change = |parts: &mut Parts| {
-                parts.method.clone_from(&method);
-                parts.uri.clone_from(&uri);
-                parts.extensions.insert(Attempt { attack: "route" });
-                token.iter().for_each(|token| bear(parts, token));
-            };
-            self.target.send(&change).await.status
-        };
-        let mut refused = |what: String, status: StatusCode| {
-            report.tried += 1;
-            if ![StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
-                report.faults.push(format!("{place}: {what} is answered {}", status.as_u16()));
-            }
-        };
-        refused("an expired token".into(), ask(Some(self.token_with(&[]).expired().sign())).await);
+        let expired = self.token_with(&[]).expired().sign();
+        report.refused(&route.place, "an expired token", route.ask(&address, Some(expired)).await);
         if row.access() == Access::Optional || row.policy().evaluate(None) == Truth::Yes {
             return;
         }
-        refused("no token".into(), ask(None).await);
-        let way = row.policy().lacking(None);
-        let grants: Option<Vec<Grant<'_>>> = way.iter().map(Policy::grant).collect();
-        let Some(grants) = grants else {
-            return report.skipped.push(format!("{place}: no token can be made for {}", row.policy()));
-        };
-        for (at, term) in way.iter().enumerate() {
-            let rest: Vec<_> = grants
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != at)
-                .map(|(_, grant)| grant.clone())
-                .collect();
-            let said = rest.iter().fold(caller("alice"), said_by).claims::<crate::claims::ClaimMap>();
-            // What every token says, and what another way makes up for, is no lack.
-            if row.policy().evaluate(Some(said.principal())) != Truth::Yes {
-                refused(format!("a token without {term}"), ask(Some(self.token_with(&rest).sign())).await);
+        report.refused(&route.place, "no token", route.ask(&address, None).await);
+        match row.policy().ways() {
+            Some(ways) => route.try_ways(&address, &ways, report).await,
+            None => {
+                report.skip(&route.place, format_args!("{} has more than {MOST_WAYS} ways", row.policy()))
             }
-        }
-        let status = ask(Some(self.token_with(&grants).sign())).await;
-        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
-            let status = status.as_u16();
-            report.faults.push(format!("{place}: a token with all that is asked for is answered {status}"));
         }
     }
 
@@ -154,6 +124,58 @@ impl<'a> Guarded<'a> {
             Grant::Nothing => token,
         })
     }
+}
+
+/// One row under trial.
+struct Route<'a> {
+    guarded: &'a Guarded<'a>,
+    place: String,
+    row: &'a Row,
+}
+
+impl Route<'_> {
+    async fn ask(&self, (method, uri): &(Method, Uri), token: Option<String>) -> StatusCode {
+        let change = |parts: &mut Parts| {
+            parts.method.clone_from(method);
+            parts.uri.clone_from(uri);
+            parts.extensions.insert(Attempt { attack: "route" });
+            token.iter().for_each(|token| bear(parts, token));
+        };
+        self.guarded.target.send(&change).await.status
+    }
+
+    async fn try_ways(&self, address: &(Method, Uri), ways: &[Vec<Policy>], report: &mut RouteReport) {
+        for way in ways {
+            let grants: Option<Vec<Grant<'_>>> = way.iter().map(Policy::grant).collect();
+            let Some(grants) = grants else {
+                report.skip(&self.place, format_args!("no token can be made for {}", joined(way)));
+                continue;
+            };
+            for (at, term) in way.iter().enumerate() {
+                let mut rest = grants.clone();
+                rest.remove(at);
+                if !is_enough(self.row.policy(), &rest) {
+                    let status = self.ask(address, Some(self.guarded.token_with(&rest).sign())).await;
+                    report.refused(&self.place, format_args!("{} without {term}", joined(way)), status);
+                }
+            }
+            let status = self.ask(address, Some(self.guarded.token_with(&grants).sign())).await;
+            report.passed(&self.place, joined(way), status);
+        }
+    }
+}
+
+const REFUSED: [StatusCode; 2] = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+
+/// As it stands in a policy's text.
+fn joined(way: &[Policy]) -> String {
+    way.iter().map(Policy::to_string).collect::<Vec<_>>().join(" & ")
+}
+
+/// What every token says, and what another way makes up for, is no lack.
+fn is_enough(policy: &Policy, grants: &[Grant<'_>]) -> bool {
+    let said = grants.iter().fold(caller("alice"), said_by).claims::<crate::claims::ClaimMap>();
+    policy.evaluate(Some(said.principal())) == Truth::Yes
 }
 
 /// The same for a caller whom nobody has to verify. When it logged in does not matter to the other terms.
@@ -186,6 +208,23 @@ fn address(row: &Row) -> Option<(Method, Uri)> {
 }
 
 impl RouteReport {
+    fn skip(&mut self, place: &str, why: impl fmt::Display) {
+        self.skipped.push(format!("{place}: {why}"));
+    }
+
+    fn refused(&mut self, place: &str, what: impl fmt::Display, status: StatusCode) {
+        self.tried += 1;
+        if !REFUSED.contains(&status) {
+            self.faults.push(format!("{place}: {what} is answered {}", status.as_u16()));
+        }
+    }
+
+    fn passed(&mut self, place: &str, what: impl fmt::Display, status: StatusCode) {
+        if REFUSED.contains(&status) {
+            self.faults.push(format!("{place}: {what} is answered {}", status.as_u16()));
+        }
+    }
+
     /// How many requests were to be refused.
     pub fn tried(&self) -> usize {
         self.tried

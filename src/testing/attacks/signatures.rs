@@ -250,7 +250,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token(
         "rsa_unpadded",
-        "RFC 8017 9.2; RFC 8725 3.2",
+        "RFC 8017 9.2; RFC 8017 8.2.2",
         "Has its own padded hash for an RSA signature, as if the exponent were one.",
         |forge| {
             forge.under(RS256, |signature| {

@@ -69,7 +69,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             s.falls(&token).await
         })
     }),
-    scene("key_withdrawn", "RFC 7517 5; field", "A token is signed with a key that the issuer has withdrawn: it was stolen.", |s| {
+    scene("key_withdrawn", "RFC 8725 3.8; field", "A token is signed with a key that the issuer has withdrawn: it was stolen.", |s| {
         Box::pin(async move {
             let (issuer, old) = (&s.forge.issuer, s.forge.kid());
             let stolen = s.forge.lasting().kid(&old);
@@ -82,7 +82,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         })
     })
     .needs_a(Needs::ClockAndFetch),
-    scene("key_withdrawn_and_the_token_seen", "RFC 7517 5; field", "A token passed before its key was withdrawn, and is brought again.", |s| {
+    scene("key_withdrawn_and_the_token_seen", "RFC 8725 3.8; field", "A token passed before its key was withdrawn, and is brought again.", |s| {
         Box::pin(async move {
             let (issuer, old) = (&s.forge.issuer, s.forge.kid());
             let token = s.forge.lasting().sign();
@@ -128,7 +128,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         })
     })
     .needs_a(Needs::ClockAndFetch),
-    scene("key_rotated", "RFC 7517 5; field", "The issuer signs with a new key, and the first token of it is lost.", |s| {
+    scene("key_rotated", "RFC 7517 4.5; field", "The issuer signs with a new key, and the first token of it is lost.", |s| {
         Box::pin(async move {
             s.passes(&s.forge.good().sign()).await?;
             s.wait(60);
