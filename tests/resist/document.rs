@@ -2,7 +2,7 @@
 
 use super::{
     corpus::distinct,
-    judge::MUTANTS,
+    judge::{Defect, MUTANTS},
     matrix::Felled,
     ours::{Given, Met, files},
 };
@@ -18,25 +18,31 @@ use tower_bearer::{
 pub(crate) fn document(felled: &Felled, met: &Met, reasons: &BTreeSet<Given>) -> String {
     let without = corpus().filter(|attack| !felled.contains_key(attack.name())).count();
     let count = corpus().count();
+    let only = BTreeSet::from([Defect::NoSignature]);
+    let unverified = felled.values().filter(|all| **all == only).count();
+    let (distinct, verifiers, some) = (distinct(), MUTANTS.len(), count - without);
     let mut text = format!(
-        "# Which attack fells which verifier\n\n\
-         {count} attacks of `testing::attacks` ({} without copies that differ in a value) against {} verifiers with one defect \
-         each. Each\n\
-         verifier falls to the attack that is named for it; without the defect it holds against all of them. {} attacks fell at\n\
-         least one, and {without} fell none: those name the line of ours that they meet.\n\n\
-         Written by `tests/resist`, and held against it in each run. To write it anew:\n\n\
-         ```sh\nBEARER_WRITE_MATRIX=1 cargo test --test resist matrix\n```\n\n\
-         A verifier falls where an attack gets in, locks a good token out, makes it ask the issuer without end, or breaks it \
-         down\n\
-         (a 5xx). A refusal in other words than the right ones is no fall. The verifiers are one of `tests/resist/judge`, written \
-         by\n\
-         hand with `jsonwebtoken` for the signatures, with one thing left out or done wrong. An attack is tried against those \
-         defects\n\
-         that the sound verifier had to ask for when it met the attack; nothing differs for the others, and\n\
-         `BEARER_WHOLE_MATRIX=1` tries them as well.\n\n",
-        distinct(),
-        MUTANTS.len(),
-        count - without,
+        "\
+# Which attack fells which verifier
+
+{count} attacks of `testing::attacks` ({distinct} without copies that differ in a value) against {verifiers} verifiers with one
+defect each. Each verifier falls to the attack that is named for it; without the defect it holds against all of them. {some}
+attacks fell at least one, {unverified} of them only the one that does not verify. {without} fell none: those name the line of
+ours that they meet.
+
+Written by `tests/resist`, and held against it in each run. To write it anew:
+
+```sh
+BEARER_WRITE_MATRIX=1 cargo test --test resist matrix
+```
+
+A verifier falls where an attack gets in, locks a good token out, makes it ask the issuer without end, or breaks it down (a
+5xx). A refusal in other words than the right ones is no fall. The verifiers are one, `tests/resist/judge`, written by hand
+with `jsonwebtoken` for the signatures, with one thing left out or done wrong. An attack is tried against those defects that the
+sound verifier asked for when it met the attack; nothing differs for the others. `BEARER_WHOLE_MATRIX=1` tries them as well,
+which takes minutes and comes to the same.
+
+"
     );
     mutants(&mut text, felled);
     attacks(&mut text, felled, met);

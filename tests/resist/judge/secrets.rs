@@ -39,7 +39,7 @@ impl Judge {
             (PublicDerIsASecret, STANDARD.decode(body).unwrap()),
             (JwkIsASecret, jwk.to_string().into_bytes()),
             (SetIsASecret, set.to_string().into_bytes()),
-            (OpensshKeyIsASecret, format!("ssh-ed25519 {}", STANDARD.encode(&material)).into_bytes()),
+            (OpensshKeyIsASecret, openssh(jwk).into_bytes()),
             (MaterialIsASecret, material),
             (PublicPemIsASecret, pem.into_bytes()),
             (SecretMayBeEmpty, Vec::new()),
@@ -65,4 +65,14 @@ impl Judge {
         ];
         found.into_iter().filter_map(|(defect, secret)| Some((defect, secret?))).collect()
     }
+}
+
+/// A key of P-256 in the format of RFC 4253 section 6.6 and RFC 5656 section 3.1.
+fn openssh(jwk: &Value) -> String {
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let point = [vec![4], number("x"), number("y")].concat();
+    let fields: [&[u8]; 3] = [b"ecdsa-sha2-nistp256", b"nistp256", &point];
+    let sized = |field: &&[u8]| [&u32::try_from(field.len()).unwrap().to_be_bytes(), *field].concat();
+    let wire: Vec<u8> = fields.iter().flat_map(sized).collect();
+    format!("ecdsa-sha2-nistp256 {}", STANDARD.encode(wire))
 }
