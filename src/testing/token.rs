@@ -125,14 +125,8 @@ impl TestToken {
 
     /// A signed token with any bytes for a payload, for tests of what no builder can say.
     pub fn sign_payload(self, payload: &[u8]) -> String {
-        let (kid, key, algorithm) = self.key();
-        let mut header = Map::new();
-        header.insert("alg".into(), algorithm.name().into());
-        header.insert("kid".into(), kid.into());
-        header.extend(self.header);
-        header.retain(|_, value| !value.is_null());
-        let header = Value::Object(header).to_string();
-        sign(&key, header.as_bytes(), payload)
+        let header = Value::Object(self.jose_header()).to_string();
+        self.sign_raw(header.as_bytes(), payload)
     }
 
     /// A signed token with any bytes for a header and a payload.
@@ -143,6 +137,17 @@ impl TestToken {
     /// The claims so far.
     pub(super) fn claims(&self) -> &Map<String, Value> {
         &self.claims
+    }
+
+    /// The JOSE header that it would be signed under.
+    pub(super) fn jose_header(&self) -> Map<String, Value> {
+        let (kid, _, algorithm) = self.key();
+        let mut header = Map::new();
+        header.insert("alg".into(), algorithm.name().into());
+        header.insert("kid".into(), kid.into());
+        header.extend(self.header.clone());
+        header.retain(|_, value| !value.is_null());
+        header
     }
 
     /// The key that it would be signed with: its `kid`, itself, its algorithm.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod corpus;
+mod demands;
 // On the pure Rust back-end, which is slow without optimisation, each defect is held against the attack named for it alone.
 #[cfg(feature = "aws-lc-rs")]
 mod document;

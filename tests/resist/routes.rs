@@ -1,12 +1,16 @@
 //! Every route by the table, and what it has to find.
 
 use axum::{Router, body::Body, http::Request};
+use serde_json::json;
 use std::time::Duration;
 use tower_bearer::{
-    AuthenticateLayer,
+    AuthenticateLayer, Issuer, Verifier,
     guard::{GuardedRouter, guarded},
     policy::{Policy, acr, any_acr, authenticated, check, max_age, optional, public, role, scope},
-    testing::{TestIssuer, attacks::assert_guarded},
+    testing::{
+        TestIssuer, TestToken,
+        attacks::{Rights, assert_guarded},
+    },
 };
 
 async fn ok() {}
@@ -71,7 +75,8 @@ async fn each_way_to_meet_a_policy_is_tried() {
         ),
     ] {
         let report = assert_guarded(&issuer, &table, behind(&issuer, with(guard)), empty).report().await;
-        assert_eq!(report.faults(), [format!("GET /a: {fault}")], "{report}");
+        assert_eq!(report.faults().len(), 1, "{report}");
+        assert!(report.faults()[0].starts_with(&format!("GET /a: {fault}")), "{report}");
     }
     let sound = with(scope("a") & (scope("b") | role("r") | any_acr(["gold", "silver"])));
     assert_guarded(&issuer, &table, behind(&issuer, sound), empty).await;
@@ -96,4 +101,25 @@ async fn what_no_token_can_be_made_for_is_skipped_and_named() {
     let report = assert_guarded(&issuer, &late().table(), behind(&issuer, late()), empty).report().await;
     assert_eq!(report.skipped().len(), 1, "{report}");
     assert!(report.skipped()[0].starts_with("GET /late: "), "{report}");
+}
+
+/// Roles stand where Keycloak has them; without a word of that, the good token is refused and the report says where to look.
+#[tokio::test]
+async fn rights_are_written_where_the_issuers_mapping_reads_them() {
+    let kc = TestIssuer::named("https://id.example.com/realms/acme");
+    let routes = || GuardedRouter::new().route("/a", guarded::get(scope("a") & role("clerk"), ok));
+    let realm = Issuer::keycloak("https://id.example.com", "acme").unwrap().fetch(kc.transport());
+    let verifier =
+        Verifier::builder().issuer(realm).audience("orders-api").clock(kc.clock()).build().unwrap();
+    let app = routes().into_router(AuthenticateLayer::new(verifier));
+    let good = |token: TestToken| token.audience("orders-api").claim("typ", "Bearer");
+
+    let report = assert_guarded(&kc, &routes().table(), app.clone(), empty).token(good).report().await;
+    assert_eq!(report.faults().len(), 1, "{report}");
+    assert!(report.faults()[0].contains("`.rights(…)`"), "{report}");
+
+    let keycloak = |token: TestToken, rights: &Rights| {
+        token.scope(&rights.scopes.join(" ")).claim("realm_access", json!({"roles": rights.roles}))
+    };
+    assert_guarded(&kc, &routes().table(), app, empty).token(good).rights(keycloak).await;
 }

@@ -222,9 +222,11 @@ impl fmt::Display for Needs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Nothing => "nothing",
-            Self::Clock => "a clock that the test turns",
+            Self::Clock => "a clock that the test turns (if the application runs on the issuer's: `.clock(&issuer.clock())`)",
             Self::Fetch => "keys that are fetched from the test's issuer",
-            Self::ClockAndFetch => "a clock that the test turns, and keys fetched from its issuer",
+            Self::ClockAndFetch => {
+                "a clock that the test turns (`.clock(&issuer.clock())`), and keys that are fetched from its issuer"
+            }
             Self::Scopes => "a route that asks for scopes",
             Self::NamedKeys => "keys with a kid, fetched from the test's issuer",
         })

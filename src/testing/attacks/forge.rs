@@ -28,6 +28,11 @@ impl Forge {
         (self.adjust)(self.issuer.token()).algorithm(algorithm)
     }
 
+    /// One that passes for five minutes, whatever the application's own tokens do.
+    pub(super) fn brief(&self) -> TestToken {
+        self.good().claim("exp", self.now() + 300)
+    }
+
     /// One that would pass for a month.
     pub(super) fn lasting(&self) -> TestToken {
         self.good().claim("exp", self.now() + 30 * 24 * 3600)
@@ -71,12 +76,9 @@ impl Forge {
         format!("{},{name:?}:{json}}}", payload.strip_suffix('}').unwrap_or(&payload))
     }
 
+    /// With all that the application demands: one that lacked it would be refused for that, and prove nothing.
     pub(super) fn header(&self) -> Map<String, Value> {
-        let (kid, _, algorithm) = self.good().key();
-        let mut header = Map::new();
-        header.insert("alg".into(), algorithm.name().into());
-        header.insert("kid".into(), kid.into());
-        header
+        self.good().jose_header()
     }
 
     pub(super) fn kid(&self) -> String {

@@ -103,7 +103,12 @@ pub(super) const ATTACKS: &[Attack] = &[
         "header_names_in_another_case",
         "RFC 7515 5.3; field",
         "Has `ALG` in its header, and no `alg`.",
-        |f| f.sealed(json!({"ALG": f.algorithm.name(), "kid": f.kid()}).to_string(), f.payload()),
+        |f| {
+            let mut header = f.header();
+            let alg = header.remove("alg").unwrap_or_default();
+            header.insert("ALG".into(), alg);
+            f.sealed(Value::Object(header).to_string(), f.payload())
+        },
     ),
     token(
         "prototype",

@@ -90,7 +90,7 @@ pub use attack::{Answer, Attack, Category, Needs};
 pub use report::{Outcome, Report};
 pub use resist::{Resists, assert_resists};
 #[cfg(feature = "axum")]
-pub use routes::{Guarded, RouteReport, assert_guarded};
+pub use routes::{Guarded, Rights, RouteReport, assert_guarded};
 
 /// Stands in the extensions of each request of a trial, for a log or a recorder of yours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
-use super::attack::{Attack, Needs};
+use super::attack::{Answer, Attack, Needs};
 use crate::keys::Algorithm;
 use http::StatusCode;
-use std::fmt;
+use std::{fmt, panic::Location};
 
 /// How an attack ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Outcome {
     Resisted,
     /// It was let through.
     GotIn,
-    /// It was refused, but with another answer than the right one: a 500, a 403 where 401 is right, no challenge.
+    /// It was refused, but with another answer than the right one: a 500, a 403 where 401 is right, a redirect, no challenge.
     Wrong {
         /// The status.
         status: StatusCode,
@@ -28,7 +28,9 @@ pub enum Outcome {
         /// How often.
         fetches: u64,
     },
-    /// The application does not offer what it needs, so nobody knows.
+    /// It was not answered right, and need not be: [`except`](super::Resists::except) says why.
+    Excepted(&'static str),
+    /// The application does not offer this, so nobody knows.
     Skipped(Needs),
     /// There is nothing to attack: the route asks for no scope.
     Inapplicable,
@@ -38,6 +40,7 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 #[must_use = "read it, or call `assert_resists(…).await`, which does"]
 pub struct Report {
+    pub(super) at: &'static Location<'static>,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) faults: Vec<String>,
     pub(super) outcomes: Vec<(&'static Attack, Outcome)>,
@@ -50,8 +53,8 @@ impl Report {
         &self.algorithms
     }
 
-    /// What is wrong with the trial itself: a good token that is refused, a route that is open to everybody. Without
-    /// these it would prove nothing.
+    /// What is wrong with the trial itself: a good token that is refused, a route that is open to everybody, an exception that
+    /// nothing needs. Without these it would prove nothing.
     pub fn faults(&self) -> &[String] {
         &self.faults
     }
@@ -71,31 +74,29 @@ impl Report {
         self.names(|outcome| matches!(outcome, Outcome::Skipped(_)))
     }
 
-    /// Whether every attack was tried, but for as many as may be skipped, and answered right.
+    /// Whether every attack was tried, but for as many as may be skipped, and answered right, but for the exceptions.
     pub fn is_clean(&self) -> bool {
-        let held = |outcome: &Outcome| {
-            matches!(outcome, Outcome::Resisted | Outcome::Skipped(_) | Outcome::Inapplicable)
+        let holds = |outcome: &Outcome| {
+            use Outcome::{Excepted, Inapplicable, Resisted, Skipped};
+            matches!(outcome, Resisted | Excepted(_) | Skipped(_) | Inapplicable)
         };
         self.faults.is_empty()
             && self.skipped().len() <= self.allowed_skips
-            && self.outcomes.iter().all(|(_, outcome)| held(outcome))
+            && self.outcomes.iter().all(|(_, outcome)| holds(outcome))
     }
 
-    /// Prints the skipped, and panics unless it is clean.
+    /// Says aloud what was not tried, and panics unless it is clean.
     #[expect(
         clippy::panic,
         clippy::print_stderr,
         reason = "a test wants to hear of it at once, and of the rest aloud"
     )]
-    #[track_caller]
     pub(super) fn assert_clean(&self) {
-        for (attack, outcome) in &self.outcomes {
-            if let Outcome::Skipped(needs) = outcome {
-                eprintln!("skipped {}: it needs {needs}", attack.name);
-            }
-        }
         if !self.is_clean() {
             panic!("{self}");
+        }
+        if self.outcomes.iter().any(|(_, outcome)| *outcome != Outcome::Resisted) {
+            eprint!("{self}");
         }
     }
 
@@ -107,36 +108,90 @@ impl Report {
     fn count(&self, wanted: impl Fn(&Outcome) -> bool) -> usize {
         self.names(wanted).len()
     }
-}
 
-/// A sentence with the numbers, then a line for each attack that was not answered right.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resisted = self.count(|outcome| *outcome == Outcome::Resisted);
-        let inapplicable = self.count(|outcome| *outcome == Outcome::Inapplicable);
+    fn write_numbers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |wanted: fn(&Outcome) -> bool| self.count(wanted);
         let algorithms: Vec<_> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         writeln!(
             f,
-            "{resisted} of {} attacks were answered right, {} got in, {} skipped ({} may be), {inapplicable} do not \
-             apply; good tokens pass: {}",
+            "{} of {} attacks were answered right, {} got in, {} did other harm, {} were refused with another answer than \
+             the right one, {} are excepted, {} skipped ({} may be), {} do not apply; good tokens pass: {}",
+            count(|outcome| *outcome == Outcome::Resisted),
             self.outcomes.len(),
             self.got_in().len(),
+            count(|outcome| matches!(outcome, Outcome::LockedOut { .. } | Outcome::Flooded { .. })),
+            count(|outcome| matches!(outcome, Outcome::Wrong { .. })),
+            count(|outcome| matches!(outcome, Outcome::Excepted(_))),
             self.skipped().len(),
             self.allowed_skips,
+            count(|outcome| *outcome == Outcome::Inapplicable),
             algorithms.join(" "),
-        )?;
-        for fault in &self.faults {
-            writeln!(f, "  {fault}")?;
-        }
+        )
+    }
+
+    /// Those of each class together, under what they have in common.
+    fn write_class(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        class: impl Fn(&Attack, &Outcome) -> Option<String>,
+    ) -> fmt::Result {
+        let mut classes: Vec<(String, Vec<&str>)> = Vec::new();
         for (attack, outcome) in &self.outcomes {
-            if !matches!(outcome, Outcome::Resisted | Outcome::Inapplicable) {
-                writeln!(f, "  {}: {outcome}. {} ({})", attack.name, attack.what, attack.source)?;
-            }
-            if matches!(outcome, Outcome::Wrong { .. }) {
-                writeln!(f, "    right would be: {}", attack.answer)?;
+            let Some(class) = class(attack, outcome) else { continue };
+            match classes.iter_mut().find(|(known, _)| *known == class) {
+                Some((_, names)) => names.push(attack.name),
+                None => classes.push((class, vec![attack.name])),
             }
         }
-        Ok(())
+        classes
+            .iter()
+            .try_for_each(|(class, names)| writeln!(f, "  {} {class}: {}", names.len(), names.join(" ")))
+    }
+}
+
+/// A sentence with the numbers; a line for each attack that got in or did harm, by category; then the others by what they
+/// have in common.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "assert_resists at {}: ", self.at)?;
+        if self.outcomes.is_empty() {
+            writeln!(f, "the trial could not begin")?;
+        } else {
+            self.write_numbers(f)?;
+        }
+        self.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))?;
+        let mut category = None;
+        for (attack, outcome) in &self.outcomes {
+            if let Outcome::GotIn | Outcome::LockedOut { .. } | Outcome::Flooded { .. } = outcome {
+                if category.replace(attack.category) != Some(attack.category) {
+                    writeln!(f, "  {}:", attack.category)?;
+                }
+                writeln!(f, "    {}: {outcome}. {} ({})", attack.name, attack.what, attack.source)?;
+            }
+        }
+        self.write_class(f, |attack, outcome| {
+            let wrong = matches!(outcome, Outcome::Wrong { .. });
+            wrong.then(|| {
+                format!("{outcome}, where {} is right{}", attack.answer, advice(attack.answer, outcome))
+            })
+        })?;
+        self.write_class(f, |_, outcome| {
+            matches!(outcome, Outcome::Excepted(_)).then(|| outcome.to_string())
+        })?;
+        self.write_class(f, |_, outcome| {
+            matches!(outcome, Outcome::Skipped(_)).then(|| outcome.to_string())
+        })?;
+        self.write_class(f, |_, outcome| (*outcome == Outcome::Inapplicable).then(|| outcome.to_string()))
+    }
+}
+
+/// Most often it is the challenge that is missing, and nothing else.
+fn advice(answer: Answer, outcome: &Outcome) -> &'static str {
+    match (answer, outcome) {
+        (Answer::InvalidToken, Outcome::Wrong { status, error: None }) if status.as_u16() == 401 => {
+            " (send `WWW-Authenticate: Bearer error=\"invalid_token\"`)"
+        }
+        _ => "",
     }
 }
 
@@ -150,8 +205,9 @@ impl fmt::Display for Outcome {
             Self::Wrong { status, error: Some(error) } => write!(f, "answered {} {error:?}", status.as_u16()),
             Self::LockedOut { status } => write!(f, "a good token was answered {}", status.as_u16()),
             Self::Flooded { fetches } => write!(f, "the issuer was asked {fetches} times"),
-            Self::Skipped(needs) => write!(f, "skipped, it needs {needs}"),
-            Self::Inapplicable => f.write_str("does not apply"),
+            Self::Excepted(why) => write!(f, "excepted, {why}"),
+            Self::Skipped(needs) => write!(f, "skipped for want of {needs}"),
+            Self::Inapplicable => f.write_str("with nothing to attack"),
         }
     }
 }

@@ -12,7 +12,10 @@ use crate::{
 };
 use http::{Request, Response, StatusCode, request::Parts};
 use serde_json::json;
-use std::{fmt, future::Future, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fmt, future::Future, future::IntoFuture, panic::Location, pin::Pin, sync::Arc,
+    time::Duration,
+};
 use tower_service::Service;
 
 const EVERY: [Algorithm; 13] = [
@@ -35,11 +38,14 @@ const EVERY: [Algorithm; 13] = [
 /// that were not answered right; [`report`](Resists::report) runs it and hands the outcomes over.
 #[must_use = "nothing is tried before it is awaited"]
 pub struct Resists<'a> {
+    at: &'static Location<'static>,
     issuer: TestIssuer,
     target: Box<dyn Target + 'a>,
     adjust: Arc<dyn Fn(TestToken) -> TestToken>,
     turned: bool,
     allowed_skips: usize,
+    any_refusal: bool,
+    excepted: BTreeMap<&'static str, &'static str>,
     wanted: Box<dyn Fn(&Attack) -> bool + 'a>,
 }
 
@@ -55,6 +61,7 @@ pub struct Resists<'a> {
 /// When awaited: if an attack got in, or was answered with something else than its [`Answer`](super::Answer); if a good token of an
 /// algorithm that the application allows does not pass before and after; if the route is open without a token; if more
 /// attacks had to be skipped than [`allow_skips`](Resists::allow_skips) says.
+#[track_caller]
 pub fn assert_resists<'a, S, F, B, R>(issuer: &TestIssuer, app: S, request: F) -> Resists<'a>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + 'a,
@@ -63,11 +70,14 @@ where
     R: 'a,
 {
     Resists {
+        at: Location::caller(),
         issuer: issuer.clone(),
         target: Box::new(App { service: app, request }),
         adjust: Arc::new(|token| token),
         turned: issuer.clock().is_frozen(),
         allowed_skips: 0,
+        any_refusal: false,
+        excepted: BTreeMap::new(),
         wanted: Box::new(|_| true),
     }
 }
@@ -84,6 +94,24 @@ impl<'a> Resists<'a> {
     /// this issuer, a clock that the test turns. Default: none, so that a trial that tries less than it says fails.
     pub fn allow_skips(mut self, most: usize) -> Self {
         self.allowed_skips = most;
+        self
+    }
+
+    /// These attacks need not be answered right, and why: an issuer whose tokens name no audience
+    /// ([`Issuer::cognito`](crate::Issuer::cognito) and `aud_missing`), one whose ID tokens are what the application takes
+    /// ([`Issuer::google`](crate::Issuer::google) and `id_token…`), a rule that another verifier does not have. They are tried all
+    /// the same, and named in the report. Default: none.
+    ///
+    /// A name that no attack has fails the trial, and so does one that was answered right: take it out.
+    pub fn except(mut self, names: impl IntoIterator<Item = &'static str>, why: &'static str) -> Self {
+        self.excepted.extend(names.into_iter().map(|name| (name, why)));
+        self
+    }
+
+    /// Any 4xx is right where something must be refused, with any challenge or none: for a verifier that does not speak RFC 6750.
+    /// Default: status and `error` must be those of [`Answer`](super::Answer).
+    pub fn any_refusal(mut self) -> Self {
+        self.any_refusal = true;
         self
     }
 
@@ -111,6 +139,7 @@ impl<'a> Resists<'a> {
 
     async fn run(&self) -> Report {
         let mut report = Report {
+            at: self.at,
             algorithms: Vec::new(),
             faults: Vec::new(),
             outcomes: Vec::new(),
@@ -118,23 +147,45 @@ impl<'a> Resists<'a> {
         };
         let forge = self.forge();
         let Some(good) = self.begin(&forge, &mut report).await else { return report };
-        let trial =
-            Trial { forge, good, target: &*self.target, turned: self.turned, kept: self.issuer.snapshot() };
+        let trial = Trial {
+            forge,
+            good,
+            target: &*self.target,
+            turned: self.turned,
+            any_refusal: self.any_refusal,
+            kept: self.issuer.snapshot(),
+        };
         let can = trial.offers().await;
         for attack in corpus().filter(|attack| (self.wanted)(attack)) {
-            let outcome = trial.run(attack, &can).await;
+            let outcome = self.excuse(attack, trial.run(attack, &can).await, &mut report.faults);
             report.outcomes.push((attack, outcome));
         }
+        let unknown = self.excepted.keys().filter(|name| corpus().all(|attack| attack.name() != **name));
+        report.faults.extend(unknown.map(|name| format!("{name} is excepted, and there is no such attack")));
+        self.end(&trial.forge, good, &mut report).await;
+        report
+    }
+
+    fn excuse(&self, attack: &Attack, outcome: Outcome, faults: &mut Vec<String>) -> Outcome {
+        let Some(why) = self.excepted.get(attack.name) else { return outcome };
+        match outcome {
+            Outcome::Resisted => {
+                faults.push(format!("{} is excepted, and was answered right: take it out", attack.name));
+                outcome
+            }
+            Outcome::Skipped(_) | Outcome::Inapplicable => outcome,
+            _ => Outcome::Excepted(why),
+        }
+    }
+
+    async fn end(&self, forge: &Forge, good: StatusCode, report: &mut Report) {
         for &algorithm in &report.algorithms {
-            let seen = bring(&*self.target, &trial.forge.good_with(algorithm).sign()).await;
+            let seen = bring(&*self.target, &forge.good_with(algorithm).sign()).await;
             if seen.status != good {
-                let status = seen.status.as_u16();
-                report
-                    .faults
-                    .push(format!("after the attacks a good {algorithm} token is answered {status}"));
+                let what = format!("after the attacks a good {algorithm} token");
+                report.faults.push(told(&what, &seen));
             }
         }
-        report
     }
 
     fn forge(&self) -> Forge {
@@ -151,16 +202,13 @@ impl<'a> Resists<'a> {
         if self.turned {
             self.issuer.clock().advance(Duration::from_secs(60));
         }
-        let good = bring(&*self.target, &forge.good().sign()).await.status;
+        let seen = bring(&*self.target, &forge.good().sign()).await;
+        let good = seen.status;
         if good.is_client_error() || good.is_server_error() {
-            let (name, status) = (forge.algorithm.name(), good.as_u16());
-            report.faults.push(format!(
-                "a good {name} token is answered {status}: name what it needs with `.token(…)`, and the issuer's \
-                 algorithm with `sign_with`"
-            ));
+            report.faults.push(told(&format!("a good {} token", forge.algorithm), &seen));
             return None;
         }
-        let nobody = self.target.send(&|_| ()).await.status;
+        let nobody = self.target.send(&|parts| mark(parts)).await.status;
         if nobody == good {
             report.faults.push("the route lets everybody in: a request without a token passes".into());
             return None;
@@ -174,13 +222,33 @@ impl<'a> Resists<'a> {
     }
 }
 
+fn mark(parts: &mut Parts) {
+    parts.extensions.insert(Attempt { attack: "none" });
+}
+
 async fn bring(target: &dyn Target, token: &str) -> Seen {
     target
         .send(&|parts: &mut Parts| {
-            parts.extensions.insert(Attempt { attack: "none" });
+            mark(parts);
             bear(parts, token);
         })
         .await
+}
+
+/// What a good token was answered with, and where to look for why.
+fn told(what: &str, seen: &Seen) -> String {
+    let advice = match seen.status.as_u16() {
+        401 => {
+            "is it the issuer that the application trusts, its audience, its clock (`.clock(issuer.clock())` of the \
+             verifier; one that reads the system's needs `TestIssuer::serve`) and its algorithm (`sign_with`)? Name what \
+             else a token needs with `.token(…)`"
+        }
+        403 => "name the scopes and roles that the route asks for with `.token(…)`",
+        429 => "leave limits of rates out: a trial sends some thousand requests",
+        _ => "look at the request that you make and at the application, this is no answer about a token",
+    };
+    let reason = seen.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{what} is answered {}{reason}: {advice}", seen.status.as_u16())
 }
 
 impl<'a> IntoFuture for Resists<'a> {
@@ -203,6 +271,7 @@ struct Trial<'a> {
     good: StatusCode,
     target: &'a dyn Target,
     turned: bool,
+    any_refusal: bool,
     kept: Snapshot,
 }
 
@@ -223,10 +292,14 @@ impl Trial<'_> {
 
     async fn run(&self, attack: &'static Attack, can: &Offers) -> Outcome {
         match attack.needs {
-            Needs::Clock if !can.clock => return Outcome::Skipped(Needs::Clock),
-            Needs::Fetch if !can.fetch => return Outcome::Skipped(Needs::Fetch),
-            Needs::ClockAndFetch if !(can.clock && can.fetch) => {
-                return Outcome::Skipped(Needs::ClockAndFetch);
+            Needs::Clock | Needs::ClockAndFetch if !can.clock && can.fetch => {
+                return Outcome::Skipped(Needs::Clock);
+            }
+            Needs::Fetch | Needs::ClockAndFetch if !can.fetch && can.clock => {
+                return Outcome::Skipped(Needs::Fetch);
+            }
+            needs @ (Needs::Clock | Needs::Fetch | Needs::ClockAndFetch) if !(can.clock || can.fetch) => {
+                return Outcome::Skipped(needs);
             }
             Needs::Scopes if !can.scopes => return Outcome::Inapplicable,
             Needs::NamedKeys if !can.fetch => return Outcome::Inapplicable,
@@ -235,7 +308,13 @@ impl Trial<'_> {
         let issuer = &self.forge.issuer;
         let keys = json!({ "keys": [self.forge.strangers_jwk()] });
         issuer.answer_with(STRANGERS_KEYS, keys.to_string());
-        let stage = Stage { forge: &self.forge, target: self.target, attack, good: self.good };
+        let stage = Stage {
+            forge: &self.forge,
+            target: self.target,
+            attack,
+            good: self.good,
+            any_refusal: self.any_refusal,
+        };
         match self.play(&stage).await {
             Ok(()) => Outcome::Resisted,
             Err(outcome) => outcome,

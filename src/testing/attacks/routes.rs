@@ -8,17 +8,33 @@ use crate::{
     testing::{TestCaller, TestIssuer, TestToken, caller},
 };
 use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
-use std::{fmt, future::Future, future::IntoFuture, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, future::IntoFuture, panic::Location, pin::Pin, sync::Arc};
 use tower_service::Service;
 
 /// A trial of every route in the making, by [`assert_guarded`]. Awaiting it panics with what was let in.
 #[must_use = "nothing is tried before it is awaited"]
 pub struct Guarded<'a> {
+    at: &'static Location<'static>,
     issuer: TestIssuer,
     table: RouteTable,
     target: Box<dyn Target + 'a>,
     adjust: Arc<dyn Fn(TestToken) -> TestToken>,
+    write: Arc<dyn Fn(TestToken, &Rights) -> TestToken>,
     allowed_skips: usize,
+}
+
+/// What a token is to permit, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rights {
+    /// Of `scope(…)` terms.
+    pub scopes: Vec<String>,
+    /// Of `role(…)` terms.
+    pub roles: Vec<String>,
+    /// Of `permission(…)` terms.
+    pub permissions: Vec<String>,
+    /// Of `group(…)` terms.
+    pub groups: Vec<String>,
 }
 
 /// What came of it. Each line begins with the method and the path of the route.
@@ -35,7 +51,8 @@ pub struct RouteReport {
 /// one term. A token that has all of it must pass.
 ///
 /// `app` is the router that came of it, `request` makes an empty request; method and path are set here, and each `{name}` of
-/// a path is 1. Roles and the like are written where the standard mapping reads them.
+/// a path is 1. Scopes, roles and the like are written where an issuer without settings has them; for another mapping, such
+/// as that of [`Issuer::keycloak`](crate::Issuer::keycloak), say so by [`rights`](Guarded::rights).
 ///
 /// Skipped, and named: a policy with a term that no token can be made for (a `check`, a `!`, a nested claim), a policy of more than 256 ways, and the rows that are no
 /// route (`FALLBACK`, `405`, services below a prefix). Public routes are left alone, and an optional one only has to
@@ -45,6 +62,7 @@ pub struct RouteReport {
 ///
 /// When awaited: if one of these requests is answered with anything but 401 or 403, if a token with all that the policy asks
 /// for is, or if more was skipped than [`allow_skips`](Guarded::allow_skips) says.
+#[track_caller]
 pub fn assert_guarded<'a, S, F, B, R>(
     issuer: &TestIssuer,
     table: &RouteTable,
@@ -58,10 +76,12 @@ where
     R: 'a,
 {
     Guarded {
+        at: Location::caller(),
         issuer: issuer.clone(),
         table: table.clone(),
         target: Box::new(App { service: app, request }),
         adjust: Arc::new(|token| token),
+        write: Arc::new(written),
         allowed_skips: 0,
     }
 }
@@ -70,6 +90,21 @@ impl<'a> Guarded<'a> {
     /// What every good token needs beside its rights: another audience, a vendor's claims. Default: nothing.
     pub fn token(mut self, adjust: impl Fn(TestToken) -> TestToken + 'static) -> Self {
         self.adjust = Arc::new(adjust);
+        self
+    }
+
+    /// How a token says what it permits, where the issuer's mapping is not the one without settings. Called once for each
+    /// token, after [`token`](Guarded::token). Default: `scope`, `roles`, `permissions`, `groups`, as [`TestToken`] has them.
+    ///
+    /// ```
+    /// # use tower_bearer::testing::{TestToken, attacks::Rights};
+    /// # use serde_json::json;
+    /// let keycloak = |token: TestToken, rights: &Rights| {
+    ///     token.scope(&rights.scopes.join(" ")).claim("realm_access", json!({"roles": rights.roles}))
+    /// };
+    /// ```
+    pub fn rights(mut self, write: impl Fn(TestToken, &Rights) -> TestToken + 'static) -> Self {
+        self.write = Arc::new(write);
         self
     }
 
@@ -112,17 +147,18 @@ impl<'a> Guarded<'a> {
 
     fn token_with(&self, grants: &[Grant<'_>]) -> TestToken {
         let now = self.issuer.now();
-        grants.iter().fold((self.adjust)(self.issuer.token()), |token, grant| match *grant {
-            Grant::Scope(scope) => token.scope(scope),
-            Grant::Role(role) => token.role(role),
-            Grant::Permission(permission) => token.permission(permission),
-            Grant::Group(group) => token.group(group),
+        let mut rights = Rights::default();
+        let token = grants.iter().fold((self.adjust)(self.issuer.token()), |token, grant| match *grant {
             Grant::Claim(name, value) => token.claim(name, value.clone()),
             Grant::Client(client) => token.claim("client_id", client),
             Grant::Acr(acr) => token.claim("acr", acr),
             Grant::Login => token.claim("auth_time", now),
-            Grant::Nothing => token,
-        })
+            ref right => {
+                rights.add(right);
+                token
+            }
+        });
+        (self.write)(token, &rights)
     }
 }
 
@@ -178,6 +214,26 @@ fn is_enough(policy: &Policy, grants: &[Grant<'_>]) -> bool {
     policy.evaluate(Some(said.principal())) == Truth::Yes
 }
 
+impl Rights {
+    fn add(&mut self, grant: &Grant<'_>) {
+        match *grant {
+            Grant::Scope(scope) => self.scopes.push(scope.to_owned()),
+            Grant::Role(role) => self.roles.push(role.to_owned()),
+            Grant::Permission(permission) => self.permissions.push(permission.to_owned()),
+            Grant::Group(group) => self.groups.push(group.to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// By the mapping without settings.
+fn written(token: TestToken, rights: &Rights) -> TestToken {
+    let token = rights.scopes.iter().fold(token, |token, scope| token.scope(scope));
+    let token = rights.roles.iter().fold(token, |token, role| token.role(role));
+    let token = rights.permissions.iter().fold(token, |token, permission| token.permission(permission));
+    rights.groups.iter().fold(token, |token, group| token.group(group))
+}
+
 /// The same for a caller whom nobody has to verify. When it logged in does not matter to the other terms.
 fn said_by(caller: TestCaller, grant: &Grant<'_>) -> TestCaller {
     match *grant {
@@ -221,7 +277,11 @@ impl RouteReport {
 
     fn passed(&mut self, place: &str, what: impl fmt::Display, status: StatusCode) {
         if REFUSED.contains(&status) {
-            self.faults.push(format!("{place}: {what} is answered {}", status.as_u16()));
+            self.faults.push(format!(
+                "{place}: {what} is answered {}: does the application read them elsewhere (`.rights(…)`), or does a token need \
+                 more (`.token(…)`)?",
+                status.as_u16()
+            ));
         }
     }
 
@@ -262,10 +322,10 @@ impl<'a> IntoFuture for Guarded<'a> {
     #[expect(clippy::panic, reason = "a test wants to hear of it at once")]
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let most = self.allowed_skips;
+            let (most, at) = (self.allowed_skips, self.at);
             let report = self.report().await;
             if !report.faults.is_empty() || report.skipped.len() > most {
-                panic!("{report}");
+                panic!("assert_guarded at {at}: {report}");
             }
         })
     }

@@ -129,7 +129,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     token("header_changed", "RFC 7515 5.2", "Has one more member in its header than was signed.", |forge| {
         let [_, payload, signature] = parts(&forge.good().sign());
-        format!("{}.{payload}.{signature}", encode(forge.header_with("typ", "at+jwt")))
+        format!("{}.{payload}.{signature}", encode(forge.header_with("note", "added")))
     }),
     token(
         "signature_over_the_claims_alone",

@@ -4,6 +4,7 @@ use super::{
     forge::Forge,
     report::Outcome,
 };
+use crate::error::{AuthError, Reason};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION, request::Parts};
 use std::{
     future::{Future, poll_fn},
@@ -26,6 +27,8 @@ pub(super) trait Target {
 pub(super) struct Seen {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
+    /// Why, where this crate has refused.
+    pub(super) reason: Option<Reason>,
 }
 
 pub(super) struct App<S, F> {
@@ -44,7 +47,11 @@ where
         change(&mut parts);
         let mut service = self.service.clone();
         Box::pin(async move {
-            let failed = || Seen { status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new() };
+            let failed = || Seen {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                headers: HeaderMap::new(),
+                reason: None,
+            };
             if poll_fn(|context| service.poll_ready(context)).await.is_err() {
                 return failed();
             }
@@ -52,7 +59,8 @@ where
                 |_| failed(),
                 |response| {
                     let (parts, _) = response.into_parts();
-                    Seen { status: parts.status, headers: parts.headers }
+                    let reason = parts.extensions.get::<AuthError>().map(AuthError::reason);
+                    Seen { status: parts.status, headers: parts.headers, reason }
                 },
             )
         })
@@ -73,6 +81,8 @@ pub(super) struct Stage<'a> {
     pub(super) attack: &'a Attack,
     /// What a good token is answered with.
     pub(super) good: StatusCode,
+    /// See [`Resists::any_refusal`](super::Resists::any_refusal).
+    pub(super) any_refusal: bool,
 }
 
 impl Stage<'_> {
@@ -107,11 +117,12 @@ impl Stage<'_> {
     }
 
     pub(super) fn judge(&self, seen: &Seen, answer: Answer) -> Result<(), Outcome> {
-        let Seen { status, headers } = seen;
-        if *status == self.good || !(status.is_client_error() || status.is_server_error()) {
+        let Seen { status, headers, .. } = seen;
+        // A redirect is no entry: to a login, most often.
+        if *status == self.good || status.is_success() {
             return Err(Outcome::GotIn);
         }
-        if answer.is(*status, headers) {
+        if answer.is(*status, headers) || (self.any_refusal && status.is_client_error()) {
             return Ok(());
         }
         Err(Outcome::Wrong { status: *status, error: error_of(headers) })

@@ -16,7 +16,7 @@ const fn scene(name: &'static str, source: &'static str, what: &'static str, sce
 pub(super) const ATTACKS: &[Attack] = &[
     scene("seen_and_then_expired", "RFC 7519 4.1.4; CVE-2026-107719", "A token that passed is brought again when it has expired.", |s| {
         Box::pin(async move {
-            let token = s.forge.good().sign();
+            let token = s.forge.brief().sign();
             s.passes(&token).await?;
             s.passes(&token).await?;
             s.wait(3600);
@@ -26,7 +26,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     .needs_a(Needs::Clock),
     scene("seen_and_then_suspended", "RFC 7519 4.1.4; field", "A token that passed is brought again after the machine was suspended, for clocks that stood still.", |s| {
         Box::pin(async move {
-            let token = s.forge.good().sign();
+            let token = s.forge.brief().sign();
             s.passes(&token).await?;
             s.forge.issuer.clock().suspend(Duration::from_secs(3600));
             s.falls(&token).await
