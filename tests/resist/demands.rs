@@ -118,6 +118,35 @@ async fn any_refusal_may_be_right_and_the_report_says_what_is_missing_where_it_i
     assert_resists(&issuer, app, orders).token(typed).any_refusal().await;
 }
 
+/// Somebody forgot the policy: what a token may is asked by nobody, and no attack on it could say so.
+#[tokio::test]
+async fn a_scope_that_nobody_asks_for_is_a_fault() {
+    let issuer = TestIssuer::new();
+    let layer = AuthenticateLayer::new(issuer.verifier().build().unwrap());
+    let app = Router::new().route("/orders", get(ok)).layer(layer);
+    let report = assert_resists(&issuer, app, orders).token(typed).only(|_| false).report().await;
+    assert!(!report.is_clean());
+    assert!(report.faults()[0].contains("passes without its scope"), "{report}");
+}
+
+/// It refuses, and not as RFC 6750 section 3.1 has it: scopes are tried all the same.
+#[tokio::test]
+async fn a_lack_of_scope_may_be_answered_in_another_way() {
+    let issuer = TestIssuer::new();
+    let app = guarded(issuer.verifier().build().unwrap()).layer(from_fn(
+        async |request: Request, next: Next| -> Response {
+            match next.run(request).await {
+                refused if refused.status() == 403 => StatusCode::NOT_FOUND.into_response(),
+                response => response,
+            }
+        },
+    ));
+    let report = assert_resists(&issuer, app.clone(), orders).token(typed).report().await;
+    let wrong = Outcome::Wrong { status: StatusCode::NOT_FOUND, error: None };
+    assert_eq!(of(&report, "scope_longer"), wrong, "{report}");
+    assert_resists(&issuer, app, orders).token(typed).any_refusal().await;
+}
+
 /// Tokens of Cognito name no audience.
 #[tokio::test]
 async fn an_exception_is_named_and_one_that_nothing_needs_is_a_fault() {

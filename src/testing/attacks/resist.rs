@@ -155,7 +155,7 @@ impl<'a> Resists<'a> {
             any_refusal: self.any_refusal,
             kept: self.issuer.snapshot(),
         };
-        let can = trial.offers().await;
+        let can = trial.offers(&mut report.faults).await;
         for attack in corpus().filter(|attack| (self.wanted)(attack)) {
             let outcome = self.excuse(attack, trial.run(attack, &can).await, &mut report.faults);
             report.outcomes.push((attack, outcome));
@@ -282,11 +282,19 @@ struct Offers {
 }
 
 impl Trial<'_> {
-    async fn offers(&self) -> Offers {
-        // Scopes are asked for where a token that has all but them is refused for what it may not.
+    async fn offers(&self, faults: &mut Vec<String>) -> Offers {
         let has = self.forge.claims().contains_key("scope");
         let without = bring(self.target, &self.forge.good().without("scope").sign()).await.status;
-        let scopes = has && without == StatusCode::FORBIDDEN;
+        // Nobody can tell a route that asks for no scope from one that forgot to.
+        if has && without == self.good {
+            faults.push(
+                "the good token passes without its scope, too: if the route asks for one, it does not look; if it asks for \
+                 none, leave it out of `.token(…)`"
+                    .into(),
+            );
+        }
+        // Scopes are asked for where a token that has all but them is refused.
+        let scopes = has && without.is_client_error();
         Offers { clock: self.turned, fetch: self.forge.issuer.asked() > 0, scopes }
     }
 
