@@ -1,8 +1,14 @@
 //! Every route by the table, and what it has to find.
 
-use axum::{Router, body::Body, http::Request};
-use serde_json::json;
-use std::time::Duration;
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use std::{convert::Infallible, time::Duration};
+use tower::service_fn;
 use tower_bearer::{
     AuthenticateLayer, Issuer, Verifier,
     guard::{GuardedRouter, guarded},
@@ -42,8 +48,9 @@ async fn every_route_refuses_who_lacks_a_term_and_admits_who_lacks_none() {
     let table = routes().table();
     assert_guarded(&issuer, &table, behind(&issuer, routes()), empty).await;
     let report = assert_guarded(&issuer, &table, behind(&issuer, routes()), empty).report().await;
-    // Expired: 5; none: 4; a term less: two for each of the two ways to GET orders, two at its POST, two at transfer.
-    assert_eq!((report.tried(), report.skipped().len()), (5 + 4 + 8, 0), "{report}");
+    // Expired and forged, without rights: 5 each, and with them once for each of the 5 ways; none: 4; a term less: two for
+    // each of the two ways to GET orders, two at its POST, two at transfer.
+    assert_eq!((report.tried(), report.skipped().len()), (2 * 5 + 2 * 5 + 4 + 8, 0), "{report}");
 }
 
 #[tokio::test]
@@ -58,6 +65,27 @@ async fn a_router_that_guards_less_than_its_table_says_is_found() {
     assert!(says("GET /orders/{id}: scope(a) & role(clerk) without role(clerk) is answered 200"), "{report}");
     assert!(says("GET /orders/{id}: scope(a) & scope(b) without scope(b) is answered 200"), "{report}");
     assert!(says("POST /orders/{id}: scope(w) & role(r) without role(r) is answered 200"), "{report}");
+}
+
+/// A token that is false and permits nothing is refused for what it may not: that says nothing of time and signature.
+#[tokio::test]
+async fn a_router_that_looks_at_rights_alone_is_found() {
+    let issuer = TestIssuer::new();
+    let with = || -> GuardedRouter { GuardedRouter::new().route("/a", guarded::get(scope("a"), ok)) };
+    let unverified = service_fn(async |request: Request<Body>| {
+        let token = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+        let payload = token.and_then(|token| URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok());
+        let claims: Option<Value> = payload.and_then(|payload| serde_json::from_slice(&payload).ok());
+        let status = match claims {
+            Some(claims) if claims["scope"] == "a" => 200,
+            Some(_) => 403,
+            None => 401,
+        };
+        Ok::<_, Infallible>(Response::builder().status(status).body(()).unwrap())
+    });
+    let report = assert_guarded(&issuer, &with().table(), unverified, empty).report().await;
+    let wanted = ["an expired token with scope(a)", "a forged token with scope(a)"];
+    assert_eq!(report.faults(), wanted.map(|what| format!("GET /a: {what} is answered 200")), "{report}");
 }
 
 /// A guard that forgot one of several ways, or one that asks for less in one of them, is found as well.

@@ -1,5 +1,6 @@
 use super::{
     Attempt,
+    forge::parts,
     stage::{App, Target, bear},
 };
 use crate::{
@@ -47,7 +48,7 @@ pub struct RouteReport {
 }
 
 /// Tries every route of a [`GuardedRouter`](crate::guard::GuardedRouter), by its table: without a token, with an expired
-/// one, and, for each way to meet its policy (`scope(a) & (role(b) | role(c))` has two), with a token that has all of it but
+/// and with a forged one, which have and have not the rights that it asks for, and, for each way to meet its policy (`scope(a) & (role(b) | role(c))` has two), with a token that has all of it but
 /// one term. A token that has all of it must pass.
 ///
 /// `app` is the router that came of it, `request` makes an empty request; method and path are set here, and each `{name}` of
@@ -56,7 +57,7 @@ pub struct RouteReport {
 ///
 /// Skipped, and named: a policy with a term that no token can be made for (a `check`, a `!`, a nested claim), a policy of more than 256 ways, and the rows that are no
 /// route (`FALLBACK`, `405`, services below a prefix). Public routes are left alone, and an optional one only has to
-/// refuse the expired token.
+/// refuse the expired and the forged token.
 ///
 /// # Panics
 ///
@@ -131,8 +132,7 @@ impl<'a> Guarded<'a> {
         if row.access() == Access::Public {
             return;
         }
-        let expired = self.token_with(&[]).expired().sign();
-        report.refused(&route.place, "an expired token", route.ask(&address, Some(expired)).await);
+        route.try_false_tokens(&address, &[], "", report).await;
         if row.access() == Access::Optional || row.policy().evaluate(None) == Truth::Yes {
             return;
         }
@@ -180,6 +180,23 @@ impl Route<'_> {
         self.guarded.target.send(&change).await.status
     }
 
+    /// With these rights, or it might be refused for the want of them, and nobody had looked at time and signature.
+    async fn try_false_tokens(
+        &self,
+        address: &(Method, Uri),
+        grants: &[Grant<'_>],
+        rights: &str,
+        report: &mut RouteReport,
+    ) {
+        let token = self.guarded.token_with(grants);
+        let [header, payload, signature] = parts(&token.clone().sign());
+        let forged = format!("{header}.{payload}.{}", "A".repeat(signature.len()));
+        for (what, token) in [("an expired token", token.expired().sign()), ("a forged token", forged)] {
+            let status = self.ask(address, Some(token)).await;
+            report.refused(&self.place, format_args!("{what}{rights}"), status);
+        }
+    }
+
     async fn try_ways(&self, address: &(Method, Uri), ways: &[Vec<Policy>], report: &mut RouteReport) {
         for way in ways {
             let grants: Option<Vec<Grant<'_>>> = way.iter().map(Policy::grant).collect();
@@ -195,6 +212,8 @@ impl Route<'_> {
                     report.refused(&self.place, format_args!("{} without {term}", joined(way)), status);
                 }
             }
+            let rights = format!(" with {}", joined(way));
+            self.try_false_tokens(address, &grants, &rights, report).await;
             let status = self.ask(address, Some(self.guarded.token_with(&grants).sign())).await;
             report.passed(&self.place, joined(way), status);
         }
