@@ -177,6 +177,12 @@ pub(super) const ATTACKS: &[Attack] = &[
     token("exp_beyond_numbers", "RFC 8259 6; field", "Expires at 1e999, which some read as infinity.", |f| {
         raw(f, "exp", "1e999")
     }),
+    token(
+        "exp_with_a_fraction",
+        "RFC 7519 2; field",
+        "Expired an hour ago and half a second, for a reader that finds no whole number and skips the check.",
+        |f| raw(f, "exp", &format!("{}.5", f.now() - 3600)),
+    ),
     token("exp_wraps_around", "RFC 7519 2; field", "Expires at 2^64 - 1, which is -1 with a sign.", |f| {
         raw(f, "exp", "18446744073709551615")
     }),
@@ -190,6 +196,18 @@ pub(super) const ATTACKS: &[Attack] = &[
     token("nbf_null", "RFC 7519 4.1.5; field", "Has `null` for the time from which it is good.", |f| {
         with(f, "nbf", Value::Null)
     }),
+    token(
+        "nbf_with_a_fraction",
+        "RFC 7519 2; field",
+        "Is good in an hour and half a second, for a reader that knows whole numbers alone.",
+        |f| raw(f, "nbf", &format!("{}.5", f.now() + 3600)),
+    ),
+    token(
+        "nbf_wraps_around",
+        "RFC 7519 2; field",
+        "Is good from 2^64 - 1 on, which is -1 with a sign.",
+        |f| raw(f, "nbf", "18446744073709551615"),
+    ),
     token("iat_future", "RFC 7519 4.1.6; field", "Was issued in an hour.", |f| {
         with(f, "iat", f.now() + 3600)
     }),

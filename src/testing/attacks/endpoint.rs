@@ -48,7 +48,11 @@ fn set(key: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
 
 /// A key that anybody can sign for stands in the set beside ours; the token has that signature. It is made last, or it would
 /// have expired when it is looked at.
-async fn weak(stage: &Stage<'_>, key: Value, token: impl Fn(&Forge) -> String) -> Result<(), Outcome> {
+pub(super) async fn weak(
+    stage: &Stage<'_>,
+    key: Value,
+    token: impl Fn(&Forge) -> String,
+) -> Result<(), Outcome> {
     publish(stage, stage.forge.set_with([key]));
     stage.falls(&token(stage.forge)).await?;
     stage.passes(&stage.forge.good().sign()).await

@@ -215,6 +215,12 @@ pub(super) const ATTACKS: &[Attack] = &[
     )
     .needs_a(Needs::NamedKeys),
     token(
+        "kid_with_line_ends",
+        "RFC 8725 3.10; RFC 9110 5.5; field",
+        "Has a line end in its `kid`, which no header can carry: a challenge that repeats it panicked here.",
+        |forge| forge.strangers_with([("kid", "x\r\nset-cookie: a=b\r\n\u{1F511}".into())]),
+    ),
+    token(
         "strangers_key",
         "RFC 7515 5.2",
         "Is signed by a stranger, under the stranger's own `kid`.",

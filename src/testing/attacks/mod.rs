@@ -1,4 +1,4 @@
-//! Attacks to run against your own application, in its own tests: three hundred things that somebody may try, each with its
+//! Attacks to run against your own application, in its own tests: more than three hundred things that somebody may try, each with its
 //! source and the answer that is right. Those that are others with one value changed say so ([`Attack::copy_of`]).
 //!
 //! 1. [`assert_resists`] sends all of the [`corpus`] to one route, and panics with the names of those that got in.
@@ -62,8 +62,26 @@
 //! An issuer that shares a secret with the application has no key set that could lie: those attacks are skipped, and
 //! `.allow_skips(…)` has to say so.
 //!
-//! A trial says nothing of your handlers, nor of routes other than the one it asks. The routes of a `GuardedRouter` are tried
-//! by `assert_guarded` (feature `axum`): each without a token, with an expired one, and with one that lacks a term of its policy.
+//! # What it does not see
+//!
+//! - Handlers: whose order `/orders/1` is, what a token in a form's body is taken for, and what an answer's body gives away.
+//! - Routes other than the one it asks, and what one route remembers for another. The routes of a `GuardedRouter` are tried by
+//!   `assert_guarded` (feature `axum`): each without a token, with an expired and a forged one, and with one that lacks a
+//!   term of its policy. It goes by the table: a plain router that is merged beside it, what stands below a prefix, and
+//!   other values of a path's `{name}` it does not see. Nor does it bring a claim that `absent` forbids, or an old login.
+//! - OPTIONS: a layer for CORS answers it before anybody asks for a token, and rightly.
+//! - The network: redirects, TLS, compression, slowness, and addresses of other hosts. Keys come from one issuer, in one
+//!   process; whether a client follows a redirect is seen with a server of your own. What parses bytes before the application
+//!   has a `Request` (two lengths, folded lines, HTTP/2's own headers) is not asked.
+//! - An address of keys that the metadata change for good, since many applications are told the address and read no metadata.
+//! - Clocks that are set back, and time within one request: a token that expires between its check and its use.
+//! - Races, but for one pair of requests that are under way at the same time on one thread.
+//! - How long an answer takes: a comparison that stops at the first difference, a key that is slow.
+//! - What is logged, and what a refusal says beside status and `error`.
+//! - Tokens that a good key signed by a padding that is not quite the right one (PSS with another salt): the test's issuer
+//!   cannot make them. External vectors have them, Wycheproof for one.
+//! - Kinds of algorithm other than the issuer's own default one, where an attack changes the good token: try an application
+//!   that allows several once with each ([`TestIssuer::sign_with`](super::TestIssuer::sign_with)).
 
 mod algorithms;
 mod attack;
@@ -71,6 +89,7 @@ mod claims;
 mod copies;
 mod encodings;
 mod endpoint;
+mod excuses;
 mod forge;
 mod headers;
 mod json;
@@ -82,6 +101,7 @@ mod resist;
 mod rights;
 #[cfg(feature = "axum")]
 mod routes;
+mod rsa;
 mod signatures;
 mod stage;
 mod timing;
@@ -117,8 +137,10 @@ pub fn corpus() -> impl Iterator<Item = &'static Attack> {
         encodings::ATTACKS,
         json::ATTACKS,
         requests::ATTACKS,
+        excuses::ATTACKS,
         paths::ATTACKS,
         endpoint::ATTACKS,
+        rsa::ATTACKS,
         timing::ATTACKS,
     ];
     tables.into_iter().flatten()

@@ -119,6 +119,20 @@ pub(super) const ATTACKS: &[Attack] = &[
         |_, p| spell(p, |path| format!("{path}/")),
     ),
     request(
+        "path_with_extension",
+        "field",
+        "Asks for the path as if it were a style sheet, which everybody may have.",
+        ClientError,
+        |_, p| spell(p, |path| format!("{path}.css")),
+    ),
+    request(
+        "path_that_mentions_a_public_one",
+        "RFC 3986 3.4; field",
+        "Has the path of what is public in its query, for a guard that looks for it anywhere in the address.",
+        ClientError,
+        |_, p| spell(p, |path| format!("{path}?next=/health/login/static/logo.png")),
+    ),
+    request(
         "path_as_a_whole_address",
         "RFC 9112 3.2.2; field",
         "Asks for the path as a whole address, as one asks a proxy.",

@@ -155,6 +155,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         |f, p| say(p, format!("Bearer {}, Bearer {}", f.good().expired().sign(), good(f))),
     ),
     request(
+        "token_behind_another_scheme",
+        "RFC 9110 11.4; field",
+        "Has a good token behind the credentials of another scheme, with a comma between.",
+        NoCredentials,
+        |f, p| say(p, format!("Basic YTpi, Bearer {}", good(f))),
+    ),
+    request(
         "bytes_beyond_ascii",
         "RFC 6750 2.1; field",
         "Has a byte in its token that is no character.",

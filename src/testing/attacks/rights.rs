@@ -93,6 +93,12 @@ pub(super) const ATTACKS: &[Attack] = &[
         |f| with(f, json!({ scope(f): true })),
     ),
     token(
+        "scope_list_with_a_space",
+        "RFC 6749 3.3; field",
+        "Has a list for `scope` with one entry, in which the scopes stand with spaces between.",
+        |f| with(f, json!([format!("openid {}", scope(f))])),
+    ),
+    token(
         "scope_in_the_header",
         "RFC 7519 5.3; field",
         "Has the scopes in its header, and not among its claims.",

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::AUTHOR
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 use tower_service::Service;
@@ -67,6 +68,15 @@ where
     }
 }
 
+/// One step, unless it has come to its end.
+fn look<F: Future>(future: &mut Pin<Box<F>>, seen: &mut Option<F::Output>, context: &mut Context<'_>) {
+    if seen.is_none()
+        && let Poll::Ready(end) = future.as_mut().poll(context)
+    {
+        *seen = Some(end);
+    }
+}
+
 /// Puts a token where it belongs. One that no header can carry is left out, and the request has no credentials.
 pub(super) fn bear(parts: &mut Parts, token: &str) {
     if let Ok(value) = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()) {
@@ -100,9 +110,30 @@ impl Stage<'_> {
         self.send(|parts| bear(parts, token)).await
     }
 
+    /// Two at the same time: where one waits, the other one goes on.
+    pub(super) async fn bring_both(&self, one: &str, other: &str) -> (Seen, Seen) {
+        let (mut one, mut other) = (Box::pin(self.bring(one)), Box::pin(self.bring(other)));
+        let mut seen = (None, None);
+        poll_fn(|context| {
+            look(&mut one, &mut seen.0, context);
+            look(&mut other, &mut seen.1, context);
+            match (seen.0.take(), seen.1.take()) {
+                (Some(one), Some(other)) => Poll::Ready((one, other)),
+                so_far => {
+                    seen = so_far;
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
     /// A good token gets in.
     pub(super) async fn passes(&self, token: &str) -> Result<(), Outcome> {
-        let seen = self.bring(token).await;
+        self.welcome(&self.bring(token).await)
+    }
+
+    pub(super) fn welcome(&self, seen: &Seen) -> Result<(), Outcome> {
         let passed = seen.status == self.good;
         if passed { Ok(()) } else { Err(Outcome::LockedOut { status: seen.status }) }
     }

@@ -13,6 +13,12 @@ const fn scene(name: &'static str, source: &'static str, what: &'static str, sce
     Attack::new(Category::Timing, name, source, what, Run::Scene(scene))
 }
 
+/// The same token under a signature that nobody made; another one for each number.
+fn forged(token: &str, number: u8) -> String {
+    let [header, payload, signature] = parts(token);
+    format!("{header}.{payload}.{}", encode(vec![number; signature.len() * 3 / 4]))
+}
+
 pub(super) const ATTACKS: &[Attack] = &[
     scene("seen_and_then_expired", "RFC 7519 4.1.4; CVE-2026-107719", "A token that passed is brought again when it has expired.", |s| {
         Box::pin(async move {
@@ -37,9 +43,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         Box::pin(async move {
             let token = s.forge.good().sign();
             s.passes(&token).await?;
-            let [header, payload, signature] = parts(&token);
-            let forged = format!("{header}.{payload}.{}", encode(vec![1; signature.len() * 3 / 4]));
-            s.falls(&forged).await
+            s.falls(&forged(&token, 1)).await
         })
     }),
     scene("seen_and_its_claims_changed", "CVE-2026-35039; field", "A token that passed is brought again with other claims, for a memory of signatures.", |s| {
@@ -69,6 +73,60 @@ pub(super) const ATTACKS: &[Attack] = &[
             s.falls(&token).await
         })
     }),
+    scene("refused_and_its_original_passes", "field", "A good token comes behind a copy with another signature, for a memory of refusals: who has seen a token locks it out.", |s| {
+        Box::pin(async move {
+            let token = s.forge.good().sign();
+            s.falls_with(&forged(&token, 1), Answer::InvalidToken).await?;
+            s.passes(&token).await
+        })
+    })
+    .is_answered(Answer::Undisturbed),
+    scene("id_burnt_by_a_forgery", "RFC 7519 4.1.7; field", "A forged token names the `jti` of a good one that is still to come, for a memory of ids that are used up.", |s| {
+        Box::pin(async move {
+            let forgery = s.forge.good().claim("jti", "j-2").subject("root").sign();
+            s.falls_with(&forged(&forgery, 1), Answer::InvalidToken).await?;
+            s.passes(&s.forge.good().claim("jti", "j-2").sign()).await
+        })
+    })
+    .is_answered(Answer::Undisturbed),
+    scene("forgeries_in_somebodys_name", "field", "Twenty forged tokens name a caller, so that the caller is locked out.", |s| {
+        Box::pin(async move {
+            for number in 0..20 {
+                s.falls_with(&forged(&s.forge.good().sign(), number), Answer::InvalidToken).await?;
+            }
+            s.passes(&s.forge.good().sign()).await
+        })
+    })
+    .is_answered(Answer::Undisturbed),
+    scene("seen_and_then_without_scopes", "RFC 6750 3.1; field", "A caller who was seen with the scopes comes with a token that lacks them, for a memory of callers.", |s| {
+        Box::pin(async move {
+            s.passes(&s.forge.good().sign()).await?;
+            s.falls(&s.forge.good().without("scope").sign()).await
+        })
+    })
+    .is_answered(Answer::InsufficientScope)
+    .needs_a(Needs::Scopes),
+    scene("without_scopes_and_then_with_them", "RFC 6750 3.1; field", "A caller who was refused for want of scopes comes with them, for a memory of refusals.", |s| {
+        Box::pin(async move {
+            s.falls_with(&s.forge.good().without("scope").sign(), Answer::InsufficientScope).await?;
+            s.passes(&s.forge.good().sign()).await
+        })
+    })
+    .is_answered(Answer::Undisturbed)
+    .needs_a(Needs::Scopes),
+    scene("beside_a_good_token", "field", "A stranger's token and a good one come at the same time, while the keys are fetched, for a verdict that two requests share.", |s| {
+        Box::pin(async move {
+            s.outlive_the_keys();
+            let (bad, good) = s.bring_both(&s.forge.strangers(&s.forge.header()), &s.forge.good().sign()).await;
+            s.judge(&bad, s.attack.answer)?;
+            s.welcome(&good)?;
+            s.outlive_the_keys();
+            let (good, bad) = s.bring_both(&s.forge.good().sign(), &s.forge.strangers(&s.forge.header())).await;
+            s.welcome(&good)?;
+            s.judge(&bad, s.attack.answer)
+        })
+    })
+    .needs_a(Needs::ClockAndFetch),
     scene("key_withdrawn", "RFC 8725 3.8; field", "A token is signed with a key that the issuer has withdrawn: it was stolen.", |s| {
         Box::pin(async move {
             let (issuer, old) = (&s.forge.issuer, s.forge.kid());

@@ -115,6 +115,7 @@ impl Judge {
                     (Defect::LeewayOfTwoHours, late(7200.0)),
                     (Defect::LeewayOfTwoDays, late(172_800.0)),
                     (Defect::ZeroIsNoExpiry, date == 0.0),
+                    (Defect::FractionIsNoExpiry, date.fract() != 0.0),
                     (Defect::ExpiryWithoutASign, date < 0.0),
                 ]))
     }
@@ -123,7 +124,14 @@ impl Judge {
         let now = self.now() as f64;
         let begun = |name: &str, early: Defect, text: Defect| {
             claims.get(name).is_none_or(|date| match date.as_f64() {
-                Some(date) => date <= now + MINUTE || self.has(early),
+                Some(date) => {
+                    date <= now + MINUTE
+                        || self.any_reading(&[
+                            (early, true),
+                            (Defect::FractionIsNoBeginning, date.fract() != 0.0),
+                            (Defect::BeginningOfAnySize, date > LARGEST),
+                        ])
+                }
                 None => self.has(text),
             })
         };

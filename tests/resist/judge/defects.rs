@@ -68,6 +68,7 @@ defects! {
     FirstKeyIsTheFallback, "kid_of_nobody", "Takes the first key that fits where nobody has that `kid`.";
     KidInAnyCase, "kid_in_another_case", "Compares `kid` without its case.";
     KidOfNoTextIsNone, "kid_a_number", "Takes a `kid` that is no text for none, and tries every key.";
+    KidIsRepeated, "kid_with_line_ends", "Repeats `kid` in its challenge, and panics where no header can carry it.";
     KeysOfAllIssuers, "strangers_key", "Has one pool of keys for all issuers, and looks for a `kid` there.";
     JwkIsFollowed, "jwk_in_the_header", "Takes the key that the token brings along.";
     SecretJwkIsFollowed, "secret_jwk_in_the_header", "Takes the secret that the token brings along.";
@@ -85,6 +86,7 @@ defects! {
     NumbersArePadded, "ecdsa_padded", "Drops zeros before the numbers of ECDSA.";
     EddsaIsReduced, "eddsa_plus_order", "Reduces EdDSA's number before it looks at its range.";
     RsaIsReduced, "rsa_plus_modulus", "Reduces RSA's number before it looks at its range.";
+    PaddingIsReadFromTheLeft, "rsa_with_garbage_behind_the_hash", "Reads RSA's padding from the left, and not to the end.";
     NoIssuer, "iss_of_a_stranger", "Does not look at `iss`.";
     IssuerMayBeAbsent, "iss_missing", "Looks at `iss` where there is one.";
     IssuerInAList, "iss_list", "Takes a list of issuers with ours in it.";
@@ -121,9 +123,12 @@ defects! {
     NullIsNoExpiry, "exp_null", "Takes an expiry of null for none.";
     ExpiryIsCoerced, "exp_list", "Makes a number of whatever `exp` is, as JavaScript does.";
     ExpiryOfAnObject, "exp_object", "Reads a document store's dates.";
+    FractionIsNoExpiry, "exp_with_a_fraction", "Finds no whole number in an expiry with a fraction, and takes that for no expiry.";
     ExpiryOfAnySize, "exp_wraps_around", "Takes an expiry of any size.";
     NoNotBefore, "nbf_future", "Does not look at `nbf`.";
     NotBeforeOfAText, "nbf_text", "Skips an `nbf` that is no number.";
+    FractionIsNoBeginning, "nbf_with_a_fraction", "Skips an `nbf` with a fraction.";
+    BeginningOfAnySize, "nbf_wraps_around", "Reads an `nbf` beyond 2^63 as a negative number.";
     NoIssuedAt, "iat_future", "Does not look whether `iat` is to come.";
     IssuedAtOfAText, "iat_text", "Skips an `iat` that is no number.";
     SubjectOfAnyType, "sub_not_a_text", "Takes a subject that is no text.";
@@ -144,6 +149,7 @@ defects! {
     ScopeInAnyCase, "scope_in_another_case", "Compares scopes without their case.";
     ScopeMayBeAStar, "scope_wildcard", "Takes `*` for every scope.";
     ScopeOfAnObject, "scope_object", "Looks for scopes among an object's keys.";
+    ScopeListsAreJoined, "scope_list_with_a_space", "Joins a list of scopes with spaces, and splits it again.";
     ScopeFromTheHeader, "scope_in_the_header", "Looks for scopes in the header as well.";
     ScopeOfAnotherParty, "scope_in_another_claim", "Looks for scopes in objects within the claims.";
     SignatureMayBeAbsent, "two_parts", "Takes two parts for a token that need not be signed.";
@@ -185,6 +191,7 @@ defects! {
     TokenOfAParameter, "token_as_a_parameter", "Takes a parameter of the scheme for the token.";
     WordsBehindAreIgnored, "words_behind_the_token", "Takes the second word of the header, and no more.";
     ListsOfCredentials, "two_tokens_in_one_header", "Splits the header at commas, and takes whichever passes.";
+    AnyOfTheCredentials, "token_behind_another_scheme", "Splits the header at commas, and takes the first that is Bearer.";
     NonAsciiIsDropped, "bytes_beyond_ascii", "Drops bytes that are no characters.";
     FirstOfTwoHeaders, "two_headers_good_first", "Takes the first of two headers.";
     LastOfTwoHeaders, "two_headers_good_last", "Takes the last of two headers.";
@@ -211,6 +218,12 @@ defects! {
     PathsInAnyCase, "path_in_capitals", "Guards the path as it was sent, and serves it in any case.";
     SlashBehindIsCut, "path_with_slash_behind", "Guards the path as it was sent, and serves it without a slash behind.";
     PathsEndAtAZero, "path_with_a_zero", "Guards the path as it was sent, and serves it as far as a zero byte.";
+    ExtensionIsCut, "path_with_extension", "Guards the path as it was sent, and serves it without its extension.";
+    PublicPathAnywhere, "path_that_mentions_a_public_one", "Lets an address pass that has a public path anywhere in it.";
+    LocalhostIsTrusted, "host_is_this_machine", "Lets everybody pass who names this machine for the host.";
+    ProbesAreTrusted, "agent_is_a_probe", "Lets probes pass, by what they call themselves.";
+    InternalByAHeader, "internal_by_its_header", "Lets its own requests pass, by a header that anybody can send.";
+    WebSocketsPass, "looks_like_a_websocket", "Lets a WebSocket's handshake pass, and serves it as any other request.";
     AddressesAreNoPaths, "path_as_a_whole_address", "Guards what begins with the path, and serves whole addresses, too.";
     SecretsOfTheSet, "set_has_a_secret", "Takes a secret from the key set.";
     PrivateKeysAreTaken, "set_has_a_private_key", "Takes a private key from the key set.";
@@ -221,6 +234,7 @@ defects! {
     KeysNamesMayRepeat, "set_names_a_member_twice", "Takes the last of two members of a key.";
     SmallPointsAreTaken, "set_has_the_identity", "Takes any point for a key.";
     ExponentOneIsTaken, "set_has_exponent_one", "Takes any exponent for an RSA key.";
+    SmallKeysAreTaken, "set_has_a_small_modulus", "Takes an RSA key of any length.";
     MetadataOfAnother, "metadata_of_another_issuer", "Takes metadata that name another issuer.";
     MetadataOfNobody, "metadata_of_nobody", "Takes metadata that name no issuer.";
     EmptySetIsTaken, "set_is_empty", "Puts an empty set in a good one's place.";
@@ -235,6 +249,12 @@ defects! {
     SignatureAloneRemembered, "seen_and_its_claims_changed", "Remembers signatures, and not what they signed.";
     IdIsRemembered, "seen_and_its_id_reused", "Remembers ids.";
     RememberedTooEarly, "refused_and_tried_again", "Remembers before it checks.";
+    RefusalsAreRemembered, "refused_and_its_original_passes", "Remembers what was signed of tokens that it refused.";
+    IdsAreBurntTooEarly, "id_burnt_by_a_forgery", "Takes an id for used up before it looks who signed it.";
+    CallersAreLockedOut, "forgeries_in_somebodys_name", "Locks out a caller in whose name ten forgeries came.";
+    CallerIsRemembered, "seen_and_then_without_scopes", "Remembers what a caller may do, and not by which token.";
+    RefusedCallerIsRemembered, "without_scopes_and_then_with_them", "Remembers what a caller may not do, and not by which token.";
+    VerdictIsShared, "beside_a_good_token", "Keeps its verdict where the next request finds it, while it waits.";
     KeysForEver, "key_withdrawn", "Adds keys, and takes none away.";
     MemoryOutlivesTheKey, "key_withdrawn_and_the_token_seen", "Remembers who passed, and not by which key.";
     KidsAreKept, "key_replaced_under_its_kid", "Keeps the key that it has for a `kid`.";

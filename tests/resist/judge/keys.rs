@@ -1,10 +1,11 @@
 //! The key that a token is held against: the issuer's own, by its `kid`, for signatures of that algorithm.
 
 use super::{
-    BAD, Defect, Judge,
+    BAD, Defect, FATAL, Judge,
     form::Opened,
     signature::{Alg, verifies},
 };
+use axum::http::HeaderValue;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
@@ -24,6 +25,7 @@ fn fault(key: &Value, alg: Alg) -> Option<Defect> {
         (Defect::AlgorithmOfTheKeyIsIgnored, !alg.is_of(key)),
         (Defect::SmallPointsAreTaken, key["crv"] == "Ed25519" && is_point(&x)),
         (Defect::ExponentOneIsTaken, key["e"] == "AQ"),
+        (Defect::SmallKeysAreTaken, key["n"].as_str().is_some_and(|n| n.len() < 340)),
     ]
     .into_iter()
     .find_map(|(defect, is_so)| is_so.then_some(defect))
@@ -45,7 +47,12 @@ impl Judge {
             || self.is_by_another_key(&all, alg, opened)
             || self.is_by_a_key_it_brings(alg, opened)
             || self.has(Defect::NoSignature);
-        if passes { Ok(()) } else { Err(BAD) }
+        let is_sayable = kid.as_str().is_none_or(|kid| HeaderValue::from_str(kid).is_ok());
+        match passes {
+            true => Ok(()),
+            false if !is_sayable && self.has(Defect::KidIsRepeated) => Err(FATAL),
+            false => Err(BAD),
+        }
     }
 
     fn is_by_an_unusable_key(&self, key: &Value, alg: Alg, opened: &Opened) -> bool {

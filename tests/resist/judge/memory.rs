@@ -18,6 +18,17 @@ pub(super) struct Memory {
     ids: BTreeSet<String>,
     /// Whole tokens that were read.
     read: BTreeSet<String>,
+    /// What was signed, and callers by how often, of those that were refused for their signature.
+    refused: BTreeSet<String>,
+    forged: BTreeMap<String, u32>,
+    /// The token that was the first to name an id, whoever signed it.
+    named: BTreeMap<String, String>,
+    /// Callers who were permitted, and those who were not.
+    permitted: BTreeMap<String, bool>,
+}
+
+fn caller(claims: &Value) -> String {
+    claims["sub"].as_str().unwrap_or_default().to_owned()
 }
 
 fn id(claims: &Value) -> Option<String> {
@@ -41,7 +52,16 @@ impl Judge {
             let is_told = self.keys_are_gone() && self.has(Defect::OutageIsToldFirst);
             return Err(if is_told { 503 } else { status });
         }
-        self.is_signed(opened)?;
+        if self.is_held_back(token, opened) {
+            return Err(super::BAD);
+        }
+        let signed = self.is_signed(opened);
+        if signed.is_err() {
+            let memory = &mut self.lock().memory;
+            memory.refused.insert(opened.message.clone());
+            *memory.forged.entry(caller(&opened.claims)).or_default() += 1;
+        }
+        signed?;
         self.remember(token, opened);
         Ok(Value::Null)
     }
@@ -65,6 +85,35 @@ impl Judge {
         ];
         drop(state);
         known.into_iter().any(|(defect, is_known)| is_known && self.has(defect))
+    }
+
+    /// For what others have brought, although nobody has looked at its signature.
+    fn is_held_back(&self, token: &str, opened: &Opened) -> bool {
+        let mut state = self.lock();
+        let memory = &mut state.memory;
+        let first =
+            id(&opened.claims).map(|id| memory.named.entry(id).or_insert_with(|| token.to_owned()).clone());
+        let held = [
+            (Defect::RefusalsAreRemembered, memory.refused.contains(&opened.message)),
+            (Defect::IdsAreBurntTooEarly, first.is_some_and(|first| first != token)),
+            (
+                Defect::CallersAreLockedOut,
+                memory.forged.get(&caller(&opened.claims)).is_some_and(|times| *times > 9),
+            ),
+        ];
+        drop(state);
+        held.into_iter().any(|(defect, is_so)| is_so && self.has(defect))
+    }
+
+    /// What a caller may do, and what the same one was told before.
+    pub(super) fn permits_as_before(&self, claims: &Value, permits: Result<(), u16>) -> Result<(), u16> {
+        let before = *self.lock().memory.permitted.entry(caller(claims)).or_insert(permits.is_ok());
+        match (before, permits) {
+            (true, Err(status)) if !self.has(Defect::CallerIsRemembered) => Err(status),
+            (false, Ok(())) if self.has(Defect::RefusedCallerIsRemembered) => Err(403),
+            (false, Err(status)) => Err(status),
+            _ => Ok(()),
+        }
     }
 
     fn remember(&self, token: &str, opened: &Opened) {

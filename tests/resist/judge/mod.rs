@@ -8,6 +8,7 @@
 //!    against another broken verifier: with the good tokens before and after, the verifier is sound.
 
 mod claims;
+mod cubes;
 mod defects;
 mod form;
 mod json;
@@ -24,7 +25,11 @@ mod variants;
 pub(crate) use defects::{Defect, MUTANTS};
 
 use super::orders;
-use axum::{body::Body, http::Request, response::Response};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+    response::Response,
+};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,6 +59,8 @@ struct Judge {
 #[derive(Default)]
 struct State {
     attack: &'static str,
+    /// What the last request was answered with.
+    last: StatusCode,
     /// What is wrong with the verifier that an attack meets.
     plan: Plan,
     asked: Asked,
@@ -77,8 +84,8 @@ pub(crate) async fn tried(
     let judge = Judge { issuer: issuer.clone(), state };
     let answers = judge.clone();
     let app = tower::service_fn(move |request: Request<Body>| {
-        let answer = answers.meet(&request);
-        async move { Ok::<Response, Infallible>(answer) }
+        let (answers, answer) = (answers.clone(), answers.meet(&request));
+        async move { Ok::<Response, Infallible>(answers.in_time(answer).await) }
     });
     let trial = assert_resists(issuer, app, orders).token(|token| token.scope("orders:read")).only(wanted);
     let report = trial.report().await;
@@ -104,6 +111,17 @@ impl Judge {
         let attack = state.attack;
         state.asked.insert((attack, defect));
         state.plan.get(attack) == Some(&defect)
+    }
+
+    /// The answer, after a while in which others may be answered.
+    async fn in_time(&self, mut answer: Response) -> Response {
+        self.lock().last = answer.status();
+        tokio::task::yield_now().await;
+        let last = self.lock().last;
+        if last != answer.status() && self.has(Defect::VerdictIsShared) {
+            *answer.status_mut() = last;
+        }
+        answer
     }
 
     fn now(&self) -> u64 {

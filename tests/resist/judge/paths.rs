@@ -44,10 +44,11 @@ impl Judge {
 
     /// Whether a router that is less exact than the guard serves it.
     fn is_open(&self, path: &str) -> bool {
-        let spellings: [(Defect, String); 7] = [
+        let spellings: [(Defect, String); 8] = [
             (Defect::SlashesAreMerged, path.replace("%2F", "/").replace("//", "/")),
             (Defect::DotsAreResolved, resolved(&decoded(path))),
             (Defect::PathsAreDecoded, decoded(path)),
+            (Defect::ExtensionIsCut, path.trim_end_matches(".css").to_owned()),
             (Defect::ParametersAreCut, path.split(';').next().unwrap().to_owned()),
             (Defect::PathsInAnyCase, path.to_ascii_lowercase()),
             (Defect::SlashBehindIsCut, path.trim_end_matches('/').to_owned()),
@@ -66,6 +67,13 @@ impl Judge {
             || (says("x-http-method-override") == Some("OPTIONS") && self.has(Defect::MethodFromAHeader))
             || (says("x-forwarded-for").is_some_and(is_here) && self.has(Defect::ThisMachineIsTrusted))
             || (says("access-control-request-method").is_some() && self.has(Defect::PreflightByItsHeaders))
+            || (says("host").is_some_and(|host| host.starts_with("localhost"))
+                && self.has(Defect::LocalhostIsTrusted))
+            || (says("user-agent").is_some_and(|name| name.starts_with("kube-probe"))
+                && self.has(Defect::ProbesAreTrusted))
+            || (says("x-internal").is_some() && self.has(Defect::InternalByAHeader))
+            || (says("upgrade") == Some("websocket") && self.has(Defect::WebSocketsPass))
+            || (request.uri().to_string().contains("/health") && self.has(Defect::PublicPathAnywhere))
             || (says("x-forwarded-user").is_some() && self.has(Defect::UserFromAHeader))
     }
 }

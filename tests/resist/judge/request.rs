@@ -43,7 +43,7 @@ impl Judge {
             return Ok(().into());
         }
         let (claims, header) = self.verify(token, path)?;
-        self.permits(&claims, &header)?;
+        self.permits_as_before(&claims, self.permits(&claims, &header))?;
         Ok(claims)
     }
 
@@ -92,6 +92,11 @@ impl Judge {
             || text.split(',').filter_map(|one| Some(one.trim().strip_prefix("Bearer ")?.to_owned()));
         if tokens().count() > 1 && self.has(Defect::ListsOfCredentials) {
             return Ok(tokens().collect());
+        }
+        if let Some(first) =
+            tokens().next().filter(|_| text.contains(',') && self.has(Defect::AnyOfTheCredentials))
+        {
+            return Ok(vec![first]);
         }
         let begins = text.to_ascii_lowercase().starts_with("bearer");
         let is_ours = begins && text.as_bytes().get(6).is_none_or(|next| !next.is_ascii_alphanumeric());

@@ -19,7 +19,10 @@ impl Judge {
         let has_key = |value: &Value| value.as_object().is_some_and(|object| object.contains_key(SCOPE));
         let within = |value: &Value| value["scope"] == SCOPE;
         let split = |by: fn(char) -> bool| scope.is_some_and(|scope| scope.split(by).any(|one| one == SCOPE));
+        let list = claims["scope"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let is_joined = list.flat_map(|scopes| scopes.split(' ')).any(|scope| scope == SCOPE);
         let readings = [
+            (Defect::ScopeListsAreJoined, is_joined),
             (Defect::NoScopes, scope.is_some()),
             (Defect::ScopesMayBeAbsent, claims.get("scope").is_none()),
             (Defect::ScopesSplitAtWhiteSpace, split(char::is_whitespace)),

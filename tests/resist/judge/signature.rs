@@ -1,6 +1,6 @@
 //! The algorithm, which is ours to say, and the signature.
 
-use super::{BAD, Defect, FATAL, Judge, form::Opened};
+use super::{BAD, Defect, FATAL, Judge, cubes, form::Opened};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -110,6 +110,9 @@ pub(super) fn verifies(key: &Value, alg: Alg, opened: &Opened) -> bool {
 pub(super) fn verifies_as(key: &Value, alg: Alg, message: &[u8], signature: &[u8]) -> bool {
     if key["e"] == "AQ" {
         return is_its_own_power(message, signature);
+    }
+    if key["e"] == "Aw" {
+        return cubes::is_signed(key, message, signature);
     }
     let members = key.as_object().into_iter().flatten();
     let bare: Map<String, Value> = members

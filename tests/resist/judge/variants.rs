@@ -1,7 +1,7 @@
 //! Signatures that are not the one that was made, and messages that are not the one that was signed.
 
 use super::{
-    Defect, Judge,
+    Defect, Judge, cubes,
     form::Opened,
     signature::{Alg, verifies_as},
 };
@@ -41,6 +41,7 @@ impl Judge {
             (Defect::DerIsTaken, is_ec && own(from_der(signature))),
             (Defect::NumbersArePadded, is_ec && own(unpadded(signature))),
             (Defect::EddsaIsReduced, own(eddsa_reduced(signature))),
+            (Defect::PaddingIsReadFromTheLeft, cubes::begins_signed(key, message, signature)),
             (Defect::RsaIsReduced, own(rsa_reduced(key, signature))),
             (Defect::HeaderIsNotSigned, verifies_as(key, alg, payload.as_bytes(), signature)),
             (Defect::TextIsSigned, verifies_as(key, alg, &text, signature)),
