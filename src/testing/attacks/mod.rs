@@ -1,5 +1,5 @@
-//! Attacks to run against your own application, in its own tests: more than three hundred things that somebody may try, each with its
-//! source and the answer that is right. Those that are others with one value changed say so ([`Attack::copy_of`]).
+//! Attacks to run against your own application, in its own tests: more than three hundred things that somebody may try, each
+//! with its source and the answer that is right. Those that are others with one value changed say so ([`Attack::copy_of`]).
 //!
 //! 1. [`assert_resists`] sends all of the [`corpus`] to one route, and panics with the names of those that got in.
 //! 2. It proves something. A good token of every algorithm that the application allows passes before and after, a request

@@ -12,6 +12,8 @@ use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
 use std::{fmt, future::Future, future::IntoFuture, panic::Location, pin::Pin, sync::Arc};
 use tower_service::Service;
 
+type Write = dyn Fn(TestToken, &Rights) -> TestToken;
+
 /// A trial of every route in the making, by [`assert_guarded`]. Awaiting it panics with what was let in.
 #[must_use = "nothing is tried before it is awaited"]
 pub struct Guarded<'a> {
@@ -20,7 +22,7 @@ pub struct Guarded<'a> {
     table: RouteTable,
     target: Box<dyn Target + 'a>,
     adjust: Arc<dyn Fn(TestToken) -> TestToken>,
-    write: Arc<dyn Fn(TestToken, &Rights) -> TestToken>,
+    write: Arc<Write>,
     allowed_skips: usize,
 }
 
