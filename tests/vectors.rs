@@ -102,3 +102,21 @@ fn rfc_7519_6_1_example_unsecured_jwt() {
     let keys = one(Key::from_jwk(jwk).unwrap());
     assert_eq!(verify_jws(&unsecured, &keys), Err("alg_not_allowed".to_owned()));
 }
+
+/// Signed with OpenSSL 3, `-sigopt rsa_pss_saltlen:…`; RFC 7518 section 3.5 wants a salt as long as the hash.
+#[test]
+fn pss_with_a_salt_of_another_length_is_refused() {
+    let modulus = "pYfg6uZgN9qYBVSIW_jFDCP5mdHYxMKcpxToRj4qFEBGKRSP7yd9gRHHmXbHlW-zosfHO6Cl_uWB-BdCXZtWMV5n8DG1kShZMuuJmoMRqMdMG_dVY6fTLe01dVg1KXqr0JkD88XaxLZ4JhRK4VWdTeoTm_LR1bZzJgYK8Md7KAOE9RyO0cXdKBBhybLYzJQrgIjv-EGZqbUqRp6-TEMriGXE6iaZ67ovqZwzMvlFAJsgIpDjCRnCiBO3Enr5eg4fYxTPL2Bi6fuicwmmyYvfHJd7R2R_TKX2LAfaMRWUVbMG2LXS75nVKcD6QwaciRllbTQNgcPWhFUr7c5yiLrRXw";
+    let key = Key::from_jwk(&format!(r#"{{"kty":"RSA","e":"AQAB","n":"{modulus}"}}"#)).unwrap();
+    let right = "nf5JYuvYngN4j1QyYppC1-5c6J39AVt_ocUSccW45bty6EkMXvnciI-u9Fb8ZWs_r3s9UwXIRxDqnIW1aU61aFpkoL10QFHK1VGKxu0aidzzAgP4n5JK33omXG9SQZStAqvICXDs-2sXV9KH7OzoIA5-9rI9ZstNi96J3FvsqpjwBiL_jX2YeL70I5jvZaJFKFjmj4Bejm4rCjp1idtKMb4VgzZ8_1wwgTEd4LYrkyj_KaBBgNWCQz8karmb1Jw1F4ciKPQ1gdeEfykWRn8GyUdK6V6zWV2Mwstro2qXlSvoActsW_B4u0_2LQqEseJbcO5FW4FL4uUVRlJHpEKkfg";
+    let none = "ADRdz9c2cpv6PFNE6EWFJJC1GAvqFFdKlYsYk0JiVCpBzROFMk5b8rsyPLpFwVIk0issa6lnhg_0sUgELdbfUGExkk_MrmBtQH6mabSXPXjfDL9-hdDUdkIXCmjTSeyE4AmZMer9-Ue-kp_1sBG8kqzD5aTm47xhm18mhSdw7CkzGTIm7K6PGxlbLC3qDIkSsNBk0ZurOwt-t7nO4e_gnoYy_xlab83yU_sP9vqJlW4-f3KN5AP7C1qIh0SKcmNZe9igsOHWfR2GEQKIC5XRC9iHmrWut2O0vH0acQE12ePKQyABBOEnj2m0TwIV1JWCkyniRWmbkdOmSjbEmdLMQQ";
+    let of_sha_1 = "UJ_1buXXGdE6EwZ43IbnWXAoLCY23rLEC6SnzQu-QcVlwRb1bxtl7-s55ehWjjmLfotNL8loYMVQvcg65gazcYfYCZ1SRFbKHqqfdut8y8hMlaX5VCHtJKqScFd9lc6tnAUlcpYu26yfOIjUwlAhZ1J7skPYNr_3vxvZux2R92IcAh4C3g3hRFot_OWzY6HgrMsI7sXdjOVVaxKMfqTBgf0I58mC93nRP562SuPBcMgJmAbjeDSkBZ34eNouReo3N8TWXpV0HPCMLtMu8Bi0Iitv1M5HOwwd8Dw1KfhgzuTXAGyrw5gGdE7i0QWYEPJtnW23FW1786VpoqGPHgZQ9w";
+    let longest = "Qh2fXcCxZgaZTMx-pKEi2kkXFuppJNzoro0DyEnlA7Yg2YR71NDPM49VgXDUGH2QFP5rRpArLAaRD0DL4j4HmPBZKPh71HM3D0KjbGlHo6MmVrZ6MMEy4eCKIjZowZymNdWawcDibnB0QHv78cXeFBiVI1i_PYDSLczxdiGtHMR-sDgTnwCJlDGI_77-9FNoXt-ilAjnqjP7U2VAjne69JCd5_Ag_E29m0WWUOZ1MJoetxWtJYfGF2uaN9bVYXT7MDysKx7wezqkbz5wpdwadrDlm5NA_gw0sXPrg2zYUuKASdAVFic5Ggr_0Z8O21LXAz7Im_gHOlxzypQwuIk0EA";
+    let refused = || Err("signature_invalid".to_owned());
+    for (signature, verdict) in
+        [(right, Ok(b"{}".to_vec())), (none, refused()), (of_sha_1, refused()), (longest, refused())]
+    {
+        let token = format!("eyJhbGciOiJQUzI1NiJ9.e30.{signature}");
+        assert_eq!(verify_jws(&token, &one(key.clone())), verdict);
+    }
+}

@@ -87,6 +87,7 @@ mod algorithms;
 mod attack;
 mod claims;
 mod copies;
+mod cubes;
 mod encodings;
 mod endpoint;
 mod excuses;
@@ -101,7 +102,6 @@ mod resist;
 mod rights;
 #[cfg(feature = "axum")]
 mod routes;
-mod rsa;
 mod signatures;
 mod stage;
 mod timing;
@@ -140,7 +140,7 @@ pub fn corpus() -> impl Iterator<Item = &'static Attack> {
         excuses::ATTACKS,
         paths::ATTACKS,
         endpoint::ATTACKS,
-        rsa::ATTACKS,
+        cubes::ATTACKS,
         timing::ATTACKS,
     ];
     tables.into_iter().flatten()
