@@ -21,8 +21,10 @@ pub(crate) enum Grant<'p> {
     Claim(&'p str, &'p Value),
     Client(&'p str),
     Acr(&'p str),
-    /// A login that has just been.
-    Login,
+    /// A login at most so many seconds ago.
+    Login(u32),
+    /// That claim, at the top level, must not be there.
+    Silence(&'p str),
     /// Every token says it, or has to be silent.
     Nothing,
 }
@@ -45,7 +47,8 @@ impl Policy {
             Term::Claim(path, value) if path.to_string() == path.claim() => Grant::Claim(path.claim(), value),
             Term::Client(client) => Grant::Client(client),
             Term::Acr(values) => Grant::Acr(values.first()?),
-            Term::MaxAge(_) => Grant::Login,
+            Term::MaxAge(seconds) => Grant::Login(*seconds),
+            Term::Absent(path) if path.to_string() == path.claim() => Grant::Silence(path.claim()),
             Term::Authenticated | Term::Absent(_) | Term::Public(_) | Term::Optional(_) => Grant::Nothing,
             _ => return None,
         })

@@ -12,7 +12,7 @@ use tower::service_fn;
 use tower_bearer::{
     AuthenticateLayer, Issuer, Verifier,
     guard::{GuardedRouter, guarded},
-    policy::{Policy, acr, any_acr, authenticated, check, max_age, optional, public, role, scope},
+    policy::{Policy, absent, acr, any_acr, authenticated, check, max_age, optional, public, role, scope},
     testing::{
         TestIssuer, TestToken,
         attacks::{Rights, assert_guarded},
@@ -48,9 +48,9 @@ async fn every_route_refuses_who_lacks_a_term_and_admits_who_lacks_none() {
     let table = routes().table();
     assert_guarded(&issuer, &table, behind(&issuer, routes()), empty).await;
     let report = assert_guarded(&issuer, &table, behind(&issuer, routes()), empty).report().await;
-    // Expired and forged, without rights: 5 each, and with them once for each of the 5 ways; none: 4; a term less: two for
+    // Expired and forged, without rights: 5 each, and with them once for each of the 5 ways; none: 4; an old login: 1; a term less: two for
     // each of the two ways to GET orders, two at its POST, two at transfer.
-    assert_eq!((report.tried(), report.skipped().len()), (2 * 5 + 2 * 5 + 4 + 8, 0), "{report}");
+    assert_eq!((report.tried(), report.skipped().len()), (2 * 5 + 2 * 5 + 4 + 1 + 8, 0), "{report}");
 }
 
 #[tokio::test]
@@ -86,6 +86,25 @@ async fn a_router_that_looks_at_rights_alone_is_found() {
     let report = assert_guarded(&issuer, &with().table(), unverified, empty).report().await;
     let wanted = ["an expired token with scope(a)", "a forged token with scope(a)"];
     assert_eq!(report.faults(), wanted.map(|what| format!("GET /a: {what} is answered 200")), "{report}");
+}
+
+#[tokio::test]
+async fn a_claim_that_must_be_absent_and_a_login_that_is_old_are_tried() {
+    let issuer = TestIssuer::new();
+    let with =
+        |policy: Policy| -> GuardedRouter { GuardedRouter::new().route("/a", guarded::get(policy, ok)) };
+    let asks = || authenticated() & scope("a") & absent("act") & max_age(Duration::from_secs(300));
+    let sound = assert_guarded(&issuer, &with(asks()).table(), behind(&issuer, with(asks())), empty);
+    sound.await;
+    for (guard, fault) in [
+        (scope("a") & max_age(Duration::from_secs(300)), "against absent(act)"),
+        (scope("a") & absent("act") & max_age(Duration::from_secs(86_400)), "against max_age(300)"),
+    ] {
+        let app = behind(&issuer, with(guard));
+        let report = assert_guarded(&issuer, &with(asks()).table(), app, empty).report().await;
+        assert_eq!(report.faults().len(), 1, "{report}");
+        assert!(report.faults()[0].ends_with(&format!("{fault} is answered 200")), "{report}");
+    }
 }
 
 /// A guard that forgot one of several ways, or one that asks for less in one of them, is found as well.

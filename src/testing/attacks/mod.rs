@@ -68,7 +68,7 @@
 //! - Routes other than the one it asks, and what one route remembers for another. The routes of a `GuardedRouter` are tried by
 //!   `assert_guarded` (feature `axum`): each without a token, with an expired and a forged one, and with one that lacks a
 //!   term of its policy. It goes by the table: a plain router that is merged beside it, what stands below a prefix, and
-//!   other values of a path's `{name}` it does not see. Nor does it bring a claim that `absent` forbids, or an old login.
+//!   other values of a path's `{name}` it does not see.
 //! - OPTIONS: a layer for CORS answers it before anybody asks for a token, and rightly.
 //! - The network: redirects, TLS, compression, slowness, and addresses of other hosts. Keys come from one issuer, in one
 //!   process; whether a client follows a redirect is seen with a server of your own. What parses bytes before the application

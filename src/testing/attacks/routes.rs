@@ -9,6 +9,7 @@ use crate::{
     testing::{TestCaller, TestIssuer, TestToken, caller},
 };
 use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
+use serde_json::Value;
 use std::{fmt, future::Future, future::IntoFuture, panic::Location, pin::Pin, sync::Arc};
 use tower_service::Service;
 
@@ -51,7 +52,7 @@ pub struct RouteReport {
 
 /// Tries every route of a [`GuardedRouter`](crate::guard::GuardedRouter), by its table: without a token, with an expired
 /// and with a forged one, which have and have not the rights that it asks for, and, for each way to meet its policy (`scope(a) & (role(b) | role(c))` has two), with a token that has all of it but
-/// one term. A token that has all of it must pass.
+/// one term, or the claim that one forbids, or too old a login. A token that has all of it must pass.
 ///
 /// `app` is the router that came of it, `request` makes an empty request; method and path are set here, and each `{name}` of
 /// a path is 1. Scopes, roles and the like are written where an issuer without settings has them; for another mapping, such
@@ -154,7 +155,7 @@ impl<'a> Guarded<'a> {
             Grant::Claim(name, value) => token.claim(name, value.clone()),
             Grant::Client(client) => token.claim("client_id", client),
             Grant::Acr(acr) => token.claim("acr", acr),
-            Grant::Login => token.claim("auth_time", now),
+            Grant::Login(_) => token.claim("auth_time", now),
             ref right => {
                 rights.add(right);
                 token
@@ -199,6 +200,37 @@ impl Route<'_> {
         }
     }
 
+    /// What is there and must not be: a claim that has to be absent, a login that is too old.
+    async fn try_spoilt(
+        &self,
+        address: &(Method, Uri),
+        way: &[Policy],
+        grants: &[Grant<'_>],
+        report: &mut RouteReport,
+    ) {
+        let now = self.guarded.issuer.now();
+        for (at, term) in way.iter().enumerate() {
+            let yes = Value::Bool(true);
+            let (mut others, mut spoilt) = (grants.to_vec(), self.guarded.token_with(grants));
+            match grants.get(at) {
+                Some(Grant::Silence(name)) => {
+                    others.push(Grant::Claim(name, &yes));
+                    spoilt = spoilt.claim(name, true);
+                }
+                // An hour more than any leeway.
+                Some(Grant::Login(seconds)) if now > u64::from(*seconds) + 3600 => {
+                    others.remove(at);
+                    spoilt = spoilt.claim("auth_time", now - u64::from(*seconds) - 3600);
+                }
+                _ => continue,
+            }
+            if !is_enough(self.row.policy(), &others) {
+                let status = self.ask(address, Some(spoilt.sign())).await;
+                report.refused(&self.place, format_args!("{} against {term}", joined(way)), status);
+            }
+        }
+    }
+
     async fn try_ways(&self, address: &(Method, Uri), ways: &[Vec<Policy>], report: &mut RouteReport) {
         for way in ways {
             let grants: Option<Vec<Grant<'_>>> = way.iter().map(Policy::grant).collect();
@@ -208,12 +240,13 @@ impl Route<'_> {
             };
             for (at, term) in way.iter().enumerate() {
                 let mut rest = grants.clone();
-                rest.remove(at);
-                if !is_enough(self.row.policy(), &rest) {
+                let lacks = !matches!(rest.remove(at), Grant::Nothing | Grant::Silence(_));
+                if lacks && !is_enough(self.row.policy(), &rest) {
                     let status = self.ask(address, Some(self.guarded.token_with(&rest).sign())).await;
                     report.refused(&self.place, format_args!("{} without {term}", joined(way)), status);
                 }
             }
+            self.try_spoilt(address, way, &grants, report).await;
             let rights = format!(" with {}", joined(way));
             self.try_false_tokens(address, &grants, &rights, report).await;
             let status = self.ask(address, Some(self.guarded.token_with(&grants).sign())).await;
@@ -265,7 +298,7 @@ fn said_by(caller: TestCaller, grant: &Grant<'_>) -> TestCaller {
         Grant::Claim(name, value) => caller.claim(name, value.clone()),
         Grant::Client(client) => caller.claim("client_id", client),
         Grant::Acr(acr) => caller.claim("acr", acr),
-        Grant::Login | Grant::Nothing => caller,
+        Grant::Login(_) | Grant::Silence(_) | Grant::Nothing => caller,
     }
 }
 
