@@ -19,9 +19,11 @@ pub struct Guarded<'a> {
     table: RouteTable,
     target: Box<dyn Target + 'a>,
     adjust: Arc<dyn Fn(TestToken) -> TestToken>,
-    write: Arc<dyn Fn(TestToken, &Rights) -> TestToken>,
+    write: Arc<Write>,
     allowed_skips: usize,
 }
+
+type Write = dyn Fn(TestToken, &Rights) -> TestToken;
 
 /// What a token is to permit, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
