@@ -1,0 +1,81 @@
+//! `survivors.toml`: the mutants that no test notices, each with its reason.
+
+use crate::Result;
+use serde::Deserialize;
+use std::{collections::BTreeSet, fs, path::Path};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// How many there are. It may only fall.
+    total: usize,
+    #[serde(default)]
+    survivor: Vec<Survivor>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Survivor {
+    mutant: String,
+    reason: String,
+}
+
+pub struct Listed {
+    names: BTreeSet<String>,
+}
+
+impl Listed {
+    /// Reads the file, and complains about what is wrong in it by itself or beside the sources.
+    pub fn read(root: &Path) -> Result<Self> {
+        let file: File = toml::from_str(&fs::read_to_string(root.join("mutants/survivors.toml"))?)?;
+        let mut faults = Vec::new();
+        let mut names = BTreeSet::new();
+        for Survivor { mutant, reason } in &file.survivor {
+            if reason.split_whitespace().count() < 3 {
+                faults.push(format!("no reason: {mutant}"));
+            }
+            if !names.insert(mutant.clone()) {
+                faults.push(format!("twice: {mutant}"));
+            }
+            let source = mutant.split(':').next().unwrap_or_default();
+            match fs::read_to_string(root.join(source)) {
+                Err(_) => faults.push(format!("no such file: {mutant}")),
+                Ok(text) if !function(mutant).is_none_or(|name| text.contains(&format!("fn {name}"))) => {
+                    faults.push(format!("no such function: {mutant}"));
+                }
+                Ok(_) => {}
+            }
+        }
+        if file.total != names.len() {
+            faults.push(format!("the head says {}, and {} are listed", file.total, names.len()));
+        }
+        if faults.is_empty() { Ok(Self { names }) } else { Err(faults.join("\n").into()) }
+    }
+
+    /// Holds the list against what is there today, and what survived.
+    pub fn judge(&self, there: &BTreeSet<String>, survived: &BTreeSet<String>) -> Result<()> {
+        let mut faults = Vec::new();
+        faults.extend(
+            survived.difference(&self.names).map(|name| format!("survives, and is not listed: {name}")),
+        );
+        for name in self.names.difference(survived) {
+            let why = if there.contains(name) { "is caught now" } else { "is no mutant any more" };
+            faults.push(format!("{why}, take it out: {name}"));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults.join("\n").into()) }
+    }
+}
+
+/// The name of the function that a mutant is in, without its type.
+fn function(mutant: &str) -> Option<&str> {
+    let what = mutant.split_once(": ")?.1;
+    let value = what
+        .strip_prefix("replace ")
+        .and_then(|what| what.split_once(" with "))
+        .map(|(function, _)| function);
+    let path = match what.rsplit_once(" in ") {
+        Some((_, path)) => path,
+        None => value?.split(" -> ").next()?,
+    };
+    path.split(" #").next()?.rsplit("::").next()
+}
