@@ -18,7 +18,7 @@ use std::{
 /// As most users have it.
 pub const USUAL: Pass = Pass {
     name: "usual",
-    features: &[],
+    features: &["--features", "metrics"],
     tests: &[
         "answers",
         "ask",
@@ -29,11 +29,11 @@ pub const USUAL: Pass = Pass {
         "explain",
         "extract",
         "field",
-        "fuzz_replay",
         "guard",
         "judged",
         "key_histories",
         "key_store",
+        "metrics",
         "neighbour",
         "observer",
         "openapi",
@@ -46,6 +46,7 @@ pub const USUAL: Pass = Pass {
         "resist",
         "resource_metadata",
         "rules",
+        "shown",
         "simulated_day",
         "step_up",
         "tenants",
@@ -105,7 +106,7 @@ fn is_of(pass: &Pass, mutant: &Mutant) -> bool {
 }
 
 fn run(place: &Place, pass: &Pass, mutants: &[Mutant], figures: &mut Figures) -> Result<()> {
-    let mut tree = Tree::copy(&place.root, place.scratch.join(pass.name), mutants.to_vec())?;
+    let mut tree = Tree::copy(&place.root, pass.name, place.scratch.join(pass.name), mutants.to_vec())?;
     for (number, mutant) in (1..).zip(mutants) {
         if !is_of(pass, mutant) {
             tree.dropped.insert(number, String::new());

@@ -110,7 +110,7 @@ pub fn quick(place: &Place) -> Result<()> {
     let entries: Vec<Entry> = serde_json::from_slice(&fs::read(path(&place.root))?)?;
     let (mutants, tests): (Vec<Mutant>, Vec<&str>) =
         entries.iter().filter_map(|entry| Some((found(entry, &place.root)?, entry.test.as_str()))).unzip();
-    let mut tree = Tree::copy(&place.root, place.scratch.join(PASS.name), mutants.clone())?;
+    let mut tree = Tree::copy(&place.root, PASS.name, place.scratch.join(PASS.name), mutants.clone())?;
     let programs = build(&mut tree, &PASS)?;
     let program = programs.first().ok_or("no unit tests were built")?;
     let there: BTreeSet<String> = trial::names(&program.path, &tree.root, &[])?.into_iter().collect();

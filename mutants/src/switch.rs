@@ -86,16 +86,60 @@ impl<'m> Sites<'m, '_> {
             let range = self.range(word.span());
             self.text.replace(range, Vec::new());
         }
-        let opaque = matches!(&signature.output, syn::ReturnType::Type(_, kind) if is_opaque(kind));
-        if opaque {
-            self.leave(&found);
-        } else if !found.is_empty() {
-            let one = |(number, mutant): &(u32, &Mutant)| {
-                let value = &mutant.replacement;
-                format!(" /*<{number}*/if crate::mutant_is({number}) {{ return {value}; }}/*>*/\n")
-            };
-            let (start, _) = self.range(first.span());
-            self.text.replace((start, start), vec![Piece::Text(found.iter().map(one).collect())]);
+        if found.is_empty() {
+            return;
+        }
+        let one = |(number, mutant): &(u32, &Mutant)| {
+            (
+                format!(" /*<{number}*/if crate::mutant_is({number}) {{ return "),
+                mutant.replacement.clone(),
+                "; }/*>*/\n",
+            )
+        };
+        let stretch = self.range(block.brace_token.span.join());
+        let (start, end) = (stretch.0 + 1, stretch.1 - 1);
+        let mut pieces = Vec::new();
+        match opaque(&signature.output) {
+            None => {
+                for (before, value, after) in found.iter().map(one) {
+                    pieces.push(Piece::Text(format!("{before}{value}{after}")));
+                }
+                self.text.replace((start, start), pieces);
+            }
+            // An iterator in a box is one as well, and a box holds either.
+            Some(Some(bound)) => {
+                let bound = self.range(bound.span());
+                for (before, value, after) in found.iter().map(one) {
+                    pieces.push(Piece::Text(format!("{before} Box::new({value}) as Box<dyn ")));
+                    pieces.extend([Piece::Source(bound.0, bound.1), Piece::Text(format!(" + '_>{after}"))]);
+                }
+                pieces.extend([Piece::Text("Box::new({".into()), Piece::Source(start, end)]);
+                pieces.extend([
+                    Piece::Text("}) as Box<dyn ".into()),
+                    Piece::Source(bound.0, bound.1),
+                    Piece::Text(" + '_>".into()),
+                ]);
+                self.text.replace((start, end), pieces);
+            }
+            Some(None) => self.leave(&found),
+        }
+    }
+
+    fn field(&mut self, whole: &syn::ExprStruct) {
+        for field in &whole.fields {
+            let found = self.take("StructField", field.span());
+            let (Some((number, _)), Some(rest)) = (found.first(), &whole.rest) else { continue };
+            let syn::Member::Named(name) = &field.member else { continue };
+            let before = format!("{name}: if crate::mutant_is({number}) {{ (");
+            let pieces = vec![
+                Piece::Text(format!("/*<{number}*/{before}")),
+                self.source(rest),
+                Piece::Text(format!(").{name} }} else {{ ")),
+                self.source(&field.expr),
+                Piece::Text(" }/*>*/".into()),
+            ];
+            let range = self.range(field.span());
+            self.text.replace(range, pieces);
         }
     }
 
@@ -229,7 +273,7 @@ fn by_branch(whole: &ExprBinary, found: Found<'_, '_>, left: Piece, right: Piece
             Piece::Text(format!(" {} ", mutant.replacement)),
             Piece::Source(c, d),
         ]);
-        pieces.push(Piece::Text(format!(")/*>*/ }} else ")));
+        pieces.push(Piece::Text(")/*>*/ } else ".into()));
     }
     pieces.push(Piece::Text("{ (".into()));
     pieces.extend([Piece::Source(a, b), Piece::Text(format!(" {} ", token(&whole.op))), Piece::Source(c, d)]);
@@ -270,17 +314,20 @@ fn token(op: &BinOp) -> &'static str {
     }
 }
 
-/// A value whose type is the body's own cannot be returned early in another one.
-fn is_opaque(kind: &syn::Type) -> bool {
+/// A type that only the body knows: it cannot be returned early in another one. With the bound, if it is an iterator.
+fn opaque(output: &syn::ReturnType) -> Option<Option<&syn::TypeParamBound>> {
     struct Opaque(bool);
     impl Visit<'_> for Opaque {
         fn visit_type_impl_trait(&mut self, _: &syn::TypeImplTrait) {
             self.0 = true;
         }
     }
+    let syn::ReturnType::Type(_, kind) = output else { return None };
     let mut opaque = Opaque(false);
     opaque.visit_type(kind);
-    opaque.0
+    let syn::Type::ImplTrait(whole) = kind.as_ref() else { return opaque.0.then_some(None) };
+    let is_iterator = |bound: &&syn::TypeParamBound| matches!(bound, syn::TypeParamBound::Trait(bound) if bound.path.segments.last().is_some_and(|name| name.ident == "Iterator"));
+    Some(whole.bounds.first().filter(is_iterator).filter(|_| whole.bounds.len() == 1))
 }
 
 /// What a `let` in a condition binds reaches beyond its parentheses.
@@ -338,6 +385,11 @@ impl<'ast> Visit<'ast> for Sites<'_, '_> {
     fn visit_expr_unary(&mut self, item: &'ast ExprUnary) {
         self.unary(item);
         syn::visit::visit_expr_unary(self, item);
+    }
+
+    fn visit_expr_struct(&mut self, item: &'ast syn::ExprStruct) {
+        self.field(item);
+        syn::visit::visit_expr_struct(self, item);
     }
 
     fn visit_arm(&mut self, item: &'ast syn::Arm) {

@@ -28,7 +28,7 @@ pub struct Tree {
 
 impl Tree {
     /// Copies what git tracks, and takes away what it no longer does.
-    pub fn copy(source: &Path, root: PathBuf, mutants: Vec<Mutant>) -> Result<Self> {
+    pub fn copy(source: &Path, name: &str, root: PathBuf, mutants: Vec<Mutant>) -> Result<Self> {
         fs::create_dir_all(&root)?;
         let listed = Command::new("git").arg("-C").arg(source).args(["ls-files", "-z"]).output()?;
         let tracked = String::from_utf8(listed.stdout)?;
@@ -38,7 +38,7 @@ impl Tree {
         for file in tracked.split_terminator('\0').filter(|file| !file.starts_with("mutants/")) {
             let from = source.join(file);
             if from.is_file() && !file.starts_with("src/") {
-                write(&root.join(file), &fs::read(&from)?)?;
+                write(&root.join(file), &renamed(file, fs::read(&from)?, name))?;
                 stale.remove(&root.join(file));
             }
         }
@@ -108,6 +108,22 @@ impl Tree {
         }
         Ok(text)
     }
+}
+
+/// A version of its own, or cargo takes the copy's programs for those of the repository, whose place and name are the same
+/// to it.
+fn renamed(file: &str, bytes: Vec<u8>, name: &str) -> Vec<u8> {
+    let wanted = match file {
+        "Cargo.toml" | "Cargo.lock" => "name = \"tower-bearer\"\nversion = \"",
+        _ => return bytes,
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let Some((before, (version, after))) =
+        text.split_once(wanted).and_then(|(before, rest)| Some((before, rest.split_once('"')?)))
+    else {
+        return bytes;
+    };
+    format!("{before}{wanted}{version}+mutants.{name}\"{after}").into_bytes()
 }
 
 fn write(to: &Path, bytes: &[u8]) -> Result<()> {

@@ -50,7 +50,8 @@ pub fn reach(root: &Path, programs: &[Program], kept: &Path) -> Result<Vec<Test>
     }
     // Every build with other sources writes every program anew.
     let before = fs::read(kept).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if let Some((was, tests)) = before.filter(|(was, _): &(Vec<(PathBuf, SystemTime)>, Vec<Test>)| *was == is) {
+    if let Some((was, tests)) = before.filter(|(was, _): &(Vec<(PathBuf, SystemTime)>, Vec<Test>)| *was == is)
+    {
         eprintln!("{} tests in {} programs, as before", tests.len(), was.len());
         return Ok(tests);
     }
@@ -254,7 +255,7 @@ fn in_parallel(jobs: usize, work: impl Fn(usize) + Sync) {
                         return;
                     }
                     work(job);
-                    if (job + 1) % 100 == 0 {
+                    if (job + 1).is_multiple_of(100) {
                         eprintln!("{} of {jobs}, {} s", job + 1, from.elapsed().as_secs());
                     }
                 }

@@ -39,3 +39,29 @@ impl Policy {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_says_what_a_token_needs_for_it() {
+        for (text, grant) in [
+            ("scope(a)", "Some(Scope(\"a\"))"),
+            ("role(a)", "Some(Role(\"a\"))"),
+            ("permission(a)", "Some(Permission(\"a\"))"),
+            ("group(a)", "Some(Group(\"a\"))"),
+            ("claim(a, 1)", "Some(Claim(\"a\", Number(1)))"),
+            ("claim(/a/b, 1)", "None"),
+            ("client(a)", "Some(Client(\"a\"))"),
+            ("acr(b, a)", "Some(Acr(\"b\"))"),
+            ("max_age(300)", "Some(Login)"),
+            ("authenticated", "Some(Nothing)"),
+            ("any_scope(a, b)", "None"),
+            ("scope(a) & role(b)", "None"),
+        ] {
+            let policy: Policy = text.parse().unwrap();
+            assert_eq!(format!("{:?}", policy.grant()), grant, "{text}");
+        }
+    }
+}

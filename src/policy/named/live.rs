@@ -163,3 +163,15 @@ impl Reading {
         rules.get(*at).map(Arc::clone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_bound_once_there_are_policies_and_debug_shows_it() {
+        let named = NamedPolicy::new("orders".into());
+        assert!(!named.is_bound());
+        assert_eq!(format!("{named:?}"), "NamedPolicy(\"orders\")");
+    }
+}
