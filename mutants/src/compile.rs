@@ -127,6 +127,11 @@ fn blamed(error: &Value, root: &Path, regions: &mut Regions) -> Result<BTreeSet<
         if let Some((numbers, ..)) = around.min_by_key(|(_, from, to)| to - from) {
             return Ok(numbers.clone());
         }
+        // A body's span ends with its brace, behind the mark.
+        let across = found.iter().find(|(_, from, to)| *from < start && start < *to && *to < end);
+        if let Some((numbers, ..)) = across {
+            return Ok(numbers.clone());
+        }
         let within = found.iter().filter(|(_, from, to)| start <= *from && *to <= end);
         let within: BTreeSet<u32> = within.flat_map(|(numbers, ..)| numbers).copied().collect();
         if !within.is_empty() {

@@ -79,3 +79,38 @@ fn function(mutant: &str) -> Option<&str> {
     };
     path.split(" #").next()?.rsplit("::").next()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_new_survivor_a_caught_one_and_a_gone_one_are_faults() {
+        let listed = Listed { names: names(&["a", "b", "c"]) };
+        assert!(listed.judge(&names(&["a", "b", "c"]), &names(&["a", "b", "c"])).is_ok());
+        let said = listed.judge(&names(&["a", "b", "d"]), &names(&["a", "d"])).unwrap_err().to_string();
+        assert!(said.contains("not listed: d"), "{said}");
+        assert!(said.contains("caught now, take it out: b"), "{said}");
+        assert!(said.contains("no mutant any more, take it out: c"), "{said}");
+    }
+
+    #[test]
+    fn the_function_is_found_in_a_name() {
+        for (mutant, name) in [
+            ("src/a.rs: replace | with ^ in is_token68 #2", "is_token68"),
+            (
+                "src/a.rs: replace <impl fmt::Debug for Life<S>>::fmt -> fmt::Result with Ok(Default::default())",
+                "fmt",
+            ),
+            ("src/a.rs: replace Driver<S>::warm with ()", "warm"),
+            ("src/a.rs: delete match arm Some(_) in read_block", "read_block"),
+            ("src/a.rs: replace match guard a::b(c) with true in Life::ask", "ask"),
+        ] {
+            assert_eq!(function(mutant), Some(name), "{mutant}");
+        }
+    }
+}

@@ -113,11 +113,13 @@ impl<'m> Sites<'m, '_> {
                     pieces.push(Piece::Text(format!("{before} Box::new({value}) as Box<dyn ")));
                     pieces.extend([Piece::Source(bound.0, bound.1), Piece::Text(format!(" + '_>{after}"))]);
                 }
-                pieces.extend([Piece::Text("Box::new({".into()), Piece::Source(start, end)]);
+                let numbers: Vec<String> = found.iter().map(|(number, _)| number.to_string()).collect();
+                let opened = format!("/*<{}*/Box::new({{", numbers.join(","));
+                pieces.extend([Piece::Text(opened), Piece::Source(start, end)]);
                 pieces.extend([
                     Piece::Text("}) as Box<dyn ".into()),
                     Piece::Source(bound.0, bound.1),
-                    Piece::Text(" + '_>".into()),
+                    Piece::Text(" + '_>/*>*/".into()),
                 ]);
                 self.text.replace((start, end), pieces);
             }
@@ -395,5 +397,94 @@ impl<'ast> Visit<'ast> for Sites<'_, '_> {
     fn visit_arm(&mut self, item: &'ast syn::Arm) {
         self.arm(item);
         syn::visit::visit_arm(self, item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::Span;
+
+    /// The text with the first stretch that reads so switched, without marks.
+    fn with(source: &str, genre: &str, old: &str, replacement: &str) -> String {
+        let at = source.find(old).unwrap();
+        let line = source[..at].matches('\n').count() + 1;
+        let column = at - source[..at].rfind('\n').map_or(0, |end| end + 1) + 1;
+        let place = Place { line, column };
+        let mutant = Mutant {
+            file: String::new(),
+            genre: genre.into(),
+            name: String::new(),
+            replacement: replacement.into(),
+            span: Span { start: place, end: place },
+            function: None,
+            key: String::new(),
+        };
+        let switches = Switches { mutants: vec![(7, &mutant)], constant: &BTreeSet::new() };
+        let (text, placed) = switched(source, &switches).unwrap();
+        assert_eq!(placed.len(), usize::from(text != source));
+        text.replace("crate::mutant_is(7)", "M").replace("/*<7*/", "").replace("/*>*/", "")
+    }
+
+    #[test]
+    fn a_switch_stands_around_what_it_changes() {
+        for (genre, source, old, replacement, expected) in [
+            ("BinaryOperator", "fn f() { a == b; }", "==", "!=", "fn f() { ((a == b) ^ M); }"),
+            (
+                "BinaryOperator",
+                "fn f() { a && b; }",
+                "&&",
+                "||",
+                "fn f() { ((((a) ^ M) && ((b) ^ M)) ^ M); }",
+            ),
+            (
+                "BinaryOperator",
+                "fn f() { a + b; }",
+                "+",
+                "-",
+                "fn f() { (if M { (a - b) } else { (a + b) }); }",
+            ),
+            ("UnaryOperator", "fn f() { !a; }", "!a", "", "fn f() { (crate::mutant_not(7, a)); }"),
+            (
+                "MatchArm",
+                "fn f() { match a { 1 => b, _ => c } }",
+                "1",
+                "",
+                "fn f() { match a { 1 if !M => b, _ => c } }",
+            ),
+            (
+                "MatchArmGuard",
+                "fn f() { match a { _ if b => c } }",
+                "b",
+                "true",
+                "fn f() { match a { _ if ((M || (b))) => c } }",
+            ),
+            (
+                "MatchArmGuard",
+                "fn f() { match a { _ if b => c } }",
+                "b",
+                "false",
+                "fn f() { match a { _ if ((((b) && !M))) => c } }",
+            ),
+            ("FnValue", "fn f() -> u8 { a }", "a }", "0", "fn f() -> u8 { if M { return 0; }\n a }"),
+            (
+                "StructField",
+                "fn f() { A { b: c, ..d } }",
+                "b:",
+                "",
+                "fn f() { A { b: if M { (d).b } else { c }, ..d } }",
+            ),
+        ] {
+            assert_eq!(with(source, genre, old, replacement), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_asked_where_a_constant_is_wanted_or_a_let_binds() {
+        for source in ["const A: u8 = a + b;", "fn f() { let _: [u8; a + b]; }"] {
+            assert_eq!(with(source, "BinaryOperator", "+", "-"), source);
+        }
+        let bound = "fn f() { if let Some(x) = a && x {} }";
+        assert_eq!(with(bound, "BinaryOperator", "&&", "||"), bound);
     }
 }
