@@ -125,16 +125,17 @@ mod tests {
             task::{Context, Poll, Waker},
         };
 
-        struct One(&'static str);
+        struct One(&'static str, usize);
         impl Fetch for One {
-            fn fetch<'a>(&'a self, _: &'a FetchRequest) -> FetchFuture<'a> {
+            fn fetch<'a>(&'a self, request: &'a FetchRequest) -> FetchFuture<'a> {
+                assert_eq!(request.max_bytes, self.1, "who fetches is told");
                 Box::pin(async { Ok(Fetched::new(self.0)) })
             }
         }
         let body = r#"{"issuer":"https://id.example.com","jwks_uri":"https://id.example.com/jwks"}"#;
         let look = |max_bytes: usize| {
             let urls = ["https://id.example.com/.well-known/openid-configuration".to_owned()];
-            let (one, issuer) = (One(body), "https://id.example.com");
+            let (one, issuer) = (One(body, max_bytes), "https://id.example.com");
             let mut locating = pin!(locate(&one, issuer, &urls, max_bytes));
             match locating.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(found) => found,

@@ -607,4 +607,17 @@ mod tests {
         let tomorrow = at(0.0).wall + Duration::from_secs(86_400);
         assert!(Life::new(policy).restored(at(0.0), tomorrow, None, MIDDLE).is_none());
     }
+
+    #[test]
+    fn a_life_under_another_policy_keeps_set_and_failures_and_takes_the_new_times() {
+        let policy = KeyPolicy { ttl: Some(Duration::from_secs(60)), ..KeyPolicy::default() };
+        let mut old = loaded_at_zero();
+        let inherited = old.inherit(policy.clone());
+        let loaded = inherited.loaded().unwrap();
+        assert_eq!((loaded.ttl, loaded.refresh_after), (Duration::from_secs(60), Duration::from_secs(48)));
+        assert!(!inherited.is_failing());
+        old.ask(Need::Set, at(590.0));
+        old.failed(at(590.0), MIDDLE);
+        assert!(old.inherit(policy).is_failing());
+    }
 }

@@ -226,11 +226,11 @@ fn read_keys(body: &[u8], limits: Limits) -> Result<KeySet, FetchError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::future::Future;
 
-    fn config(change: impl FnOnce(&mut RemoteConfig)) -> RemoteConfig {
+    pub(in crate::keys) fn config(change: impl FnOnce(&mut RemoteConfig)) -> RemoteConfig {
         let mut config = RemoteConfig {
             issuer: "https://id.example.com".into(),
             tenants: None,
@@ -299,6 +299,7 @@ mod tests {
         struct Told(Arc<std::sync::Mutex<Vec<String>>>);
         impl Fetch for Told {
             fn fetch<'a>(&'a self, request: &'a FetchRequest) -> super::super::FetchFuture<'a> {
+                assert_eq!(request.max_bytes, 77, "who fetches is told");
                 self.0.lock().unwrap().push(request.url.clone());
                 Box::pin(async { Err(FetchError::TimedOut) })
             }
@@ -306,6 +307,7 @@ mod tests {
         let discovery = "https://id.example.com/.well-known/openid-configuration";
         let config = config(|config| {
             config.place = Place::Discover(vec![discovery.into()]);
+            config.limits.bytes = 77;
             config.own_fetch = Some(Arc::new(Told(Arc::clone(&seen))));
         });
         let located = Located { url: "https://id.example.com/jwks".into(), at: Duration::ZERO };

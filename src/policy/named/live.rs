@@ -173,5 +173,9 @@ mod tests {
         let named = NamedPolicy::new("orders".into());
         assert!(!named.is_bound());
         assert_eq!(format!("{named:?}"), "NamedPolicy(\"orders\")");
+        let policies: Policies = serde_json::from_str(r#"{"orders": "scope(a)"}"#).unwrap();
+        let uses = Uses::from([("orders".into(), Vec::new())]);
+        let live = LivePolicies::new(&policies, uses, Checks::default()).unwrap();
+        assert!(named.bound(&live).is_bound());
     }
 }
