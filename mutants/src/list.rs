@@ -2,7 +2,11 @@
 
 use crate::Result;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, path::Path, process::Command};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    process::Command,
+};
 
 /// The rooms that are mutated, and the files in them that are tests themselves.
 const ROOMS: [&str; 5] = ["src/verify/**", "src/token*", "src/token/**", "src/keys/**", "src/policy/**"];
@@ -52,6 +56,9 @@ pub fn of(root: &Path) -> Result<Vec<Mutant>> {
         return Err(format!("cargo mutants --list: {}", String::from_utf8_lossy(&said.stderr)).into());
     }
     let mut mutants: Vec<Mutant> = serde_json::from_slice(&said.stdout)?;
+    // A file that is in two modules is listed twice.
+    let mut seen = HashSet::new();
+    mutants.retain(|mutant| seen.insert(mutant.name.clone()));
     name(&mut mutants);
     Ok(mutants)
 }
