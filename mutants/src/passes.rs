@@ -99,7 +99,7 @@ pub fn full(place: &Place, resume: bool) -> Result<()> {
 }
 
 /// Whether a mutant stands in this build.
-fn is_of(pass: &Pass, mutant: &Mutant) -> bool {
+pub fn is_of(pass: &Pass, mutant: &Mutant) -> bool {
     let file = mutant.file.as_str();
     let pure = PURE_FILES.contains(&file);
     !NO_FILES.contains(&file) && pure == (pass.name == PURE.name)

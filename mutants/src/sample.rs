@@ -8,6 +8,7 @@ use crate::{
     compile::{Pass, build},
     judge::Listed,
     list::Mutant,
+    passes::{USUAL, is_of},
     tree::Tree,
     trial::{self, Outcome},
 };
@@ -50,7 +51,7 @@ pub fn draw(place: &Place, mutants: &[Mutant], outcomes: &BTreeMap<String, Outco
         return Ok(());
     }
     let mut files: BTreeMap<&str, VecDeque<Entry>> = BTreeMap::new();
-    for mutant in mutants {
+    for mutant in mutants.iter().filter(|mutant| is_of(&USUAL, mutant)) {
         let caught = outcomes.get(&mutant.key).and_then(|outcome| outcome.caught.as_deref());
         if let Some(test) = caught.and_then(|caught| caught.strip_prefix("lib "))
             && let Some(entry) = entry(mutant, test, &place.root)
