@@ -86,7 +86,12 @@ pub fn reach(root: &Path, programs: &[Program], kept: &Path) -> Result<Vec<Test>
                 lock(&tests).push(Test { program: *program, name: name.clone(), seconds, reached });
             }
             End::Passed => eprintln!("left out, it takes {seconds:.0} s: {} {name}", programs[*program].name),
-            _ => eprintln!("left out, it fails without a mutant: {} {name}", programs[*program].name),
+            End::Late => {
+                eprintln!("left out, it takes more than a minute: {} {name}", programs[*program].name)
+            }
+            End::Failed(_) => {
+                eprintln!("left out, it fails without a mutant: {} {name}", programs[*program].name)
+            }
         }
     });
     let mut tests = tests.into_inner().unwrap_or_default();
