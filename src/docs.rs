@@ -14,6 +14,7 @@
 /// [`openapi`]: crate::openapi
 /// [`lifetime`]: crate::lifetime
 /// [`testing`]: crate::testing
+/// [`attacks`]: crate::testing::attacks
 /// [`design`]: crate::docs::design
 /// [`threats`]: crate::docs::threats
 /// [`defaults`]: crate::docs::defaults

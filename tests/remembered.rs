@@ -167,8 +167,10 @@ async fn a_removed_issuer_takes_its_remembered_tokens_with_it() {
     let token = second.token().sign();
     assert!(verifier.verify(&token).await.is_ok());
     assert!(verifier.verify(&token).await.is_ok());
+    assert_eq!(memory(&verifier).tokens, 1);
     verifier.remove_issuer(second.identifier());
     assert_eq!(judged(&verifier, &token).await, "issuer_unknown InvalidToken");
+    assert_eq!(memory(&verifier).tokens, 0, "it takes up no room either");
     // Named again with another rule: it is held against that.
     verifier.add_issuer(second.issuer().algorithms([Algorithm::RS256])).unwrap();
     verifier.warm_up().await;

@@ -1075,6 +1075,22 @@ fn without_a_runtime_it_is_an_error_of_the_wiring_and_not_a_panic() {
 }
 
 #[test]
+fn whoever_joins_a_fetch_of_another_runtime_needs_one_of_his_own() {
+    let origin = Origin::new();
+    origin.keys_are(Mood::Hang);
+    let verifier = origin.verifier();
+    let elsewhere = runtime();
+    elsewhere.block_on(async {
+        let mut request = Box::pin(verifier.verify(&origin.token()));
+        assert!(poll(&mut request).is_pending());
+        settle().await;
+    });
+    assert_eq!(judged_at_once(&verifier, &origin.token()), "runtime_missing");
+    let status = verifier.warm_up().now_or_never().expect("it waits");
+    assert_eq!(status.issuers[0].state, KeyState::NeverLoaded);
+}
+
+#[test]
 fn a_good_stale_set_judges_also_where_no_runtime_can_renew_it() {
     let origin = Origin::new();
     let verifier = origin.verifier();

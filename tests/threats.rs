@@ -183,7 +183,13 @@ fn a_name_that_is_gone_is_found() {
 /// Which crates of ours may hold `unsafe`: none.
 #[test]
 fn unsafe_is_forbidden_in_every_crate_of_the_repository() {
-    for manifest in ["Cargo.toml", "fuzz/Cargo.toml", "benches/Cargo.toml", "examples/cedar/Cargo.toml"] {
+    for manifest in [
+        "Cargo.toml",
+        "fuzz/Cargo.toml",
+        "benches/Cargo.toml",
+        "mutants/Cargo.toml",
+        "examples/cedar/Cargo.toml",
+    ] {
         // A package has the first alone.
         let Ok(text) = fs::read_to_string(root().join(manifest)) else {
             assert!(manifest != "Cargo.toml" && !root().join("fuzz").exists(), "{manifest} is gone");

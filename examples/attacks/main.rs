@@ -22,10 +22,11 @@ use std::{env, error::Error, process::ExitCode, sync::Arc};
 use tokio::sync::watch;
 use tower_bearer::{
     AuthenticateLayer,
+    guard::RouteTable,
     policy::{Checks, Policies},
     testing::{
         TestIssuer,
-        attacks::{assert_resists, corpus},
+        attacks::{assert_guarded, assert_resists, corpus},
     },
 };
 use utoipa::OpenApi as _;
@@ -54,17 +55,21 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         *request.uri_mut() = Uri::from_static("/api/orders");
         request
     };
-    let trial = assert_resists(&issuer, app(&issuer)?, orders).token(|token| token.scope("orders:read"));
-    let report = trial.report().await;
-    print!("{report}");
-    Ok(report.is_clean())
+    let (app, table) = app(&issuer)?;
+    let trial = assert_resists(&issuer, app.clone(), orders).token(|token| token.scope("orders:read"));
+    let attacks = trial.report().await;
+    print!("GET /api/orders: {attacks}");
+    let routes = assert_guarded(&issuer, &table, app, || Request::new(Body::empty())).report().await;
+    print!("every route: {routes}");
+    Ok(attacks.is_clean() && routes.faults().is_empty())
 }
 
 /// The API as it is served, with the test's issuer in place of a real one.
-fn app(issuer: &TestIssuer) -> Result<Router, Box<dyn Error>> {
+fn app(issuer: &TestIssuer) -> Result<(Router, RouteTable), Box<dyn Error>> {
     let verifier = issuer.verifier().claims::<User>().build()?;
     let policies: Policies = toml::from_str(include_str!("../api/policies.toml"))?;
     let (routes, _) = routes::routes(&verifier).with_policies(&policies, Checks::new())?;
     let (_, document) = watch::channel(Arc::from(ApiDoc::openapi().to_json()?));
-    Ok(routes.into_router(AuthenticateLayer::new(verifier)).with_state(document))
+    let table = routes.table();
+    Ok((routes.into_router(AuthenticateLayer::new(verifier)).with_state(document), table))
 }

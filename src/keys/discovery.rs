@@ -108,4 +108,41 @@ mod tests {
             assert!(locate_in(bad.as_bytes(), ours).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn a_short_host_has_a_path_as_a_long_one_has() {
+        assert_eq!(split_origin("https://a.b/c"), ("https://a.b", "/c"));
+        assert_eq!(split_origin("https://a/"), ("https://a", "/"));
+        assert_eq!(split_origin("https://a.b"), ("https://a.b", ""));
+    }
+
+    #[test]
+    fn metadata_may_have_as_many_bytes_as_the_limit_and_no_more() {
+        use crate::keys::{FetchFuture, Fetched};
+        use std::{
+            future::Future,
+            pin::pin,
+            task::{Context, Poll, Waker},
+        };
+
+        struct One(&'static str, usize);
+        impl Fetch for One {
+            fn fetch<'a>(&'a self, request: &'a FetchRequest) -> FetchFuture<'a> {
+                assert_eq!(request.max_bytes, self.1, "who fetches is told");
+                Box::pin(async { Ok(Fetched::new(self.0)) })
+            }
+        }
+        let body = r#"{"issuer":"https://id.example.com","jwks_uri":"https://id.example.com/jwks"}"#;
+        let look = |max_bytes: usize| {
+            let urls = ["https://id.example.com/.well-known/openid-configuration".to_owned()];
+            let (one, issuer) = (One(body, max_bytes), "https://id.example.com");
+            let mut locating = pin!(locate(&one, issuer, &urls, max_bytes));
+            match locating.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(found) => found,
+                Poll::Pending => Err(FetchError::TimedOut),
+            }
+        };
+        assert_eq!(look(body.len() - 1), Err(FetchError::TooLarge));
+        assert_eq!(look(body.len()), Ok("https://id.example.com/jwks".into()));
+    }
 }

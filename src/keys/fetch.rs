@@ -358,4 +358,22 @@ mod tests {
         assert_eq!(check(204, &plain), Err(FetchError::Status(204)));
         assert_eq!(check(503, &plain), Err(FetchError::Status(503)));
     }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        #[derive(Debug)]
+        struct Outer(std::num::ParseIntError);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("no number")
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error = Outer("x".parse::<u8>().unwrap_err());
+        assert_eq!(chain(&error), "no number: invalid digit found in string");
+    }
 }

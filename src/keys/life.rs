@@ -593,4 +593,31 @@ mod tests {
         let loaded = Life::new(own).fetched(at(0.0), Some(Duration::from_secs(3600)), MIDDLE);
         assert_eq!(loaded.ttl, Duration::from_secs(7));
     }
+
+    #[test]
+    fn a_kept_set_that_is_too_old_is_not_taken_and_a_younger_one_only_where_none_is() {
+        let policy = KeyPolicy::default();
+        let most = 600 + policy.max_stale.as_secs();
+        let kept_at = |seconds: u64| at(0.0).wall - Duration::from_secs(seconds);
+        for (age, is_taken) in [(0, true), (most - 1, true), (most, false), (most + 1, false)] {
+            let mut life = Life::new(KeyPolicy::default());
+            assert_eq!(life.restored(at(0.0), kept_at(age), None, MIDDLE).is_some(), is_taken, "{age}");
+        }
+        assert!(loaded_at_zero().restored(at(0.0), kept_at(0), None, MIDDLE).is_none());
+        let tomorrow = at(0.0).wall + Duration::from_secs(86_400);
+        assert!(Life::new(policy).restored(at(0.0), tomorrow, None, MIDDLE).is_none());
+    }
+
+    #[test]
+    fn a_life_under_another_policy_keeps_set_and_failures_and_takes_the_new_times() {
+        let policy = KeyPolicy { ttl: Some(Duration::from_secs(60)), ..KeyPolicy::default() };
+        let mut old = loaded_at_zero();
+        let inherited = old.inherit(policy.clone());
+        let loaded = inherited.loaded().unwrap();
+        assert_eq!((loaded.ttl, loaded.refresh_after), (Duration::from_secs(60), Duration::from_secs(48)));
+        assert!(!inherited.is_failing());
+        old.ask(Need::Set, at(590.0));
+        old.failed(at(590.0), MIDDLE);
+        assert!(old.inherit(policy).is_failing());
+    }
 }

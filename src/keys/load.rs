@@ -224,3 +224,99 @@ fn read_keys(body: &[u8], limits: Limits) -> Result<KeySet, FetchError> {
     // A good set must never be replaced by nothing: the issuer's mistake would lock everyone out.
     if keys.is_empty() { Err(FetchError::Unusable("no usable key in the set".into())) } else { Ok(keys) }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::future::Future;
+
+    pub(in crate::keys) fn config(change: impl FnOnce(&mut RemoteConfig)) -> RemoteConfig {
+        let mut config = RemoteConfig {
+            issuer: "https://id.example.com".into(),
+            tenants: None,
+            metadata_issuer: "https://id.example.com".into(),
+            place: Place::Jwks("https://id.example.com/jwks".into()),
+            own_fetch: None,
+            http: HttpFetch::default(),
+            policy: KeyPolicy::default(),
+            limits: Limits::default(),
+            gate: None,
+            proven: AtomicBool::new(false),
+            store: None,
+            allow_http: false,
+        };
+        change(&mut config);
+        config
+    }
+
+    struct Nothing;
+
+    impl Fetch for Nothing {
+        fn fetch<'a>(&'a self, _: &'a FetchRequest) -> super::super::FetchFuture<'a> {
+            Box::pin(async { Err(FetchError::TimedOut) })
+        }
+    }
+
+    #[test]
+    fn keys_go_on_only_where_place_and_terms_are_the_same() {
+        let mine: Arc<dyn Fetch> = Arc::new(Nothing);
+        let with = |fetch: &Arc<dyn Fetch>| config(|config| config.own_fetch = Some(Arc::clone(fetch)));
+        assert!(config(|_| ()).is_same(&config(|_| ())));
+        assert!(with(&mine).is_same(&with(&mine)));
+        assert!(!with(&mine).is_same(&with(&(Arc::new(Nothing) as Arc<dyn Fetch>))));
+        assert!(!with(&mine).is_same(&config(|_| ())) && !config(|_| ()).is_same(&with(&mine)));
+        type Change = fn(&mut RemoteConfig);
+        let changes: [(&str, bool, Change); 6] = [
+            ("issuer", false, |config| config.issuer = "https://other.example.com".into()),
+            ("metadata_issuer", false, |config| config.metadata_issuer = "https://other.example.com".into()),
+            ("place", false, |config| config.place = Place::Jwks("https://id.example.com/keys".into())),
+            ("allow_http", false, |config| config.allow_http = true),
+            ("policy", true, |config| config.policy.cooldown = Duration::ZERO),
+            ("limits", true, |config| config.limits.keys = 1),
+        ];
+        for (name, place, change) in changes {
+            assert!(!config(change).is_same(&config(|_| ())), "{name}");
+            assert_eq!(config(change).is_same_place(&config(|_| ())), place, "{name}");
+        }
+    }
+
+    #[test]
+    fn as_many_keys_as_the_limit_says_are_taken_and_no_more() {
+        let key = |kid: &str| {
+            let n = crate::json::encode_base64url(&[0xFF; 256]);
+            format!(r#"{{"kty":"RSA","kid":"{kid}","n":"{n}","e":"AQAB"}}"#)
+        };
+        let two = format!(r#"{{"keys":[{},{}]}}"#, key("a"), key("b"));
+        let read = |keys: usize, bytes: usize| read_keys(two.as_bytes(), Limits { bytes, keys });
+        assert!(matches!(read(1, two.len()), Err(FetchError::Unusable(_))));
+        assert!(read(2, two.len()).is_ok());
+        assert_eq!(read(2, two.len() - 1).err(), Some(FetchError::TooLarge));
+    }
+
+    #[test]
+    fn an_address_is_looked_up_anew_after_an_hour_to_the_second() {
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        struct Told(Arc<std::sync::Mutex<Vec<String>>>);
+        impl Fetch for Told {
+            fn fetch<'a>(&'a self, request: &'a FetchRequest) -> super::super::FetchFuture<'a> {
+                assert_eq!(request.max_bytes, 77, "who fetches is told");
+                self.0.lock().unwrap().push(request.url.clone());
+                Box::pin(async { Err(FetchError::TimedOut) })
+            }
+        }
+        let discovery = "https://id.example.com/.well-known/openid-configuration";
+        let config = config(|config| {
+            config.place = Place::Discover(vec![discovery.into()]);
+            config.limits.bytes = 77;
+            config.own_fetch = Some(Arc::new(Told(Arc::clone(&seen))));
+        });
+        let located = Located { url: "https://id.example.com/jwks".into(), at: Duration::ZERO };
+        let trace = Trace { located: Some(located), ..Trace::default() };
+        for (seconds, url) in [(3599, "https://id.example.com/jwks"), (3600, discovery)] {
+            let mut fetch = std::pin::pin!(fetch_keys(&config, trace.clone(), Duration::from_secs(seconds)));
+            let waker = std::task::Waker::noop();
+            assert!(fetch.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready());
+            assert_eq!(seen.lock().unwrap().pop().as_deref(), Some(url), "{seconds}");
+        }
+    }
+}

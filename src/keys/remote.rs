@@ -197,3 +197,37 @@ impl fmt::Debug for RemoteKeySet {
         f.debug_struct("RemoteKeySet").field("issuer", issuer).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::{clock::SystemClock, keys::load::tests::config};
+
+    fn gated() -> RemoteKeySet {
+        RemoteKeySet::new(config(|config| config.gate = Some(Arc::new(Gate::new(1)))), Arc::new(SystemClock))
+    }
+
+    #[test]
+    fn a_tenant_fetches_through_the_gate_until_one_of_its_tokens_has_verified() {
+        let keys = gated();
+        assert!(keys.driver().source().gate().is_some());
+        keys.prove();
+        assert!(keys.driver().source().gate().is_none());
+    }
+
+    #[test]
+    fn new_terms_at_the_same_place_go_on_with_what_was_proven_and_with_the_turns_at_the_store() {
+        let old = gated();
+        old.prove();
+        let changed = config(|config| {
+            config.gate = Some(Arc::new(Gate::new(1)));
+            config.limits.keys = 1;
+        });
+        let new = RemoteKeySet::after(&old, changed, Arc::new(SystemClock));
+        let (was, is) = (old.driver().source(), new.driver().source());
+        assert_eq!(is.config.limits.keys, 1);
+        assert!(is.gate().is_none() && Arc::ptr_eq(&was.keeping, &is.keeping));
+        assert!(format!("{new:?}").starts_with("RemoteKeySet"), "{new:?}");
+    }
+}

@@ -265,4 +265,15 @@ mod tests {
         assert_eq!(policy.scopes(), ["b", "a", "c"]);
         assert!((!(scope("a") | !scope("b"))).scopes().is_empty());
     }
+
+    #[test]
+    fn a_part_is_as_deep_as_it_was() {
+        for depth in [1, 2, 7] {
+            let policy = nested(depth);
+            assert_eq!(Policy::of(policy.node()).depth, policy.depth);
+            assert_eq!(policy.depth, depth);
+        }
+        let not = !(scope("a") & scope("b"));
+        assert_eq!(Policy::of(not.node()).depth, 3);
+    }
 }

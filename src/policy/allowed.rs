@@ -97,3 +97,23 @@ impl<R: Rule> fmt::Debug for Allowed<R> {
         write!(f, "Allowed({})", R::NAME)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Clerks;
+
+    impl Rule for Clerks {
+        const NAME: &'static str = "clerks";
+
+        fn policy() -> super::super::Policy {
+            super::super::role("clerk")
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_rule() {
+        assert_eq!(format!("{:?}", Allowed::<Clerks> { rule: PhantomData }), "Allowed(clerks)");
+    }
+}

@@ -163,4 +163,13 @@ mod tests {
         assert_eq!(policy.logins(), super::Logins { acr: vec!["b", "a", "c"], max_age: vec![300, 60] });
         assert_eq!(scope("a").logins(), super::Logins::default());
     }
+
+    #[test]
+    fn too_many_names_are_one_alternative_too() {
+        let names = |from: usize, count: usize| (from..from + count).map(|i| format!("s{i}"));
+        let two =
+            |first: usize, second: usize| all_scopes(names(0, first)) | all_scopes(names(first, second));
+        assert_eq!(two(512, 512).scope_alternatives().len(), 2);
+        assert_eq!(two(512, 513).scope_alternatives().len(), 1);
+    }
 }

@@ -328,4 +328,11 @@ mod tests {
         assert_eq!(explained.parts()[1].truth(), Truth::No);
         assert_eq!(explained.parts()[1].parts()[0].truth(), Truth::No);
     }
+
+    #[test]
+    fn a_rule_that_was_not_bound_is_unbound_for_nobody_and_for_somebody() {
+        let policy: Policy = "rule(clerks)".parse().unwrap();
+        assert_eq!(policy.explain(None).unknown(), Some(Unbound));
+        assert_eq!(policy.explain(Some(&principal(json!({})))).unknown(), Some(Unbound));
+    }
 }

@@ -106,3 +106,80 @@ fn both(one: &[Policy], other: &[Policy]) -> Vec<Policy> {
     both.extend(other.iter().filter(|term| !one.contains(term)).cloned());
     both
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_says_what_a_token_needs_for_it() {
+        for (text, grant) in [
+            ("scope(a)", "Some(Scope(\"a\"))"),
+            ("role(a)", "Some(Role(\"a\"))"),
+            ("permission(a)", "Some(Permission(\"a\"))"),
+            ("group(a)", "Some(Group(\"a\"))"),
+            ("claim(a, 1)", "Some(Claim(\"a\", Number(1)))"),
+            ("claim(/a/b, 1)", "None"),
+            ("client(a)", "Some(Client(\"a\"))"),
+            ("acr(b, a)", "Some(Acr(\"b\"))"),
+            ("max_age(300)", "Some(Login)"),
+            ("authenticated", "Some(Nothing)"),
+            ("any_scope(a, b)", "None"),
+            ("scope(a) & role(b)", "None"),
+        ] {
+            let policy: Policy = text.parse().unwrap();
+            assert_eq!(format!("{:?}", policy.grant()), grant, "{text}");
+        }
+    }
+
+    fn ways(text: &str) -> Option<String> {
+        let ways = text.parse::<Policy>().unwrap().ways()?;
+        let join = |way: &Vec<Policy>| way.iter().map(Policy::to_string).collect::<Vec<_>>().join(" ");
+        Some(ways.iter().map(join).collect::<Vec<_>>().join(" / "))
+    }
+
+    #[test]
+    fn each_way_is_the_terms_that_it_wants_together_once() {
+        for (text, expected) in [
+            ("scope(a)", "scope(a)"),
+            ("scope(a) & role(b)", "scope(a) role(b)"),
+            ("scope(a) & (role(b) | role(c))", "scope(a) role(b) / scope(a) role(c)"),
+            (
+                "(role(a) | role(b)) & (role(a) | role(c))",
+                "role(a) / role(a) role(c) / role(b) role(a) / role(b) role(c)",
+            ),
+            ("any_scope(a, b)", "scope(a) / scope(b)"),
+            ("all_scopes(a, b)", "scope(a) scope(b)"),
+            ("acr(gold, silver)", "acr(gold) / acr(silver)"),
+            ("scope(a) & !role(b)", "scope(a) !role(b)"),
+        ] {
+            assert_eq!(ways(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn as_many_ways_as_may_be_are_named_and_of_one_more_none() {
+        let scopes =
+            |count: usize| (0..count).map(|number| format!("s{number}")).collect::<Vec<_>>().join(", ");
+        assert!(ways(&format!("any_scope({})", scopes(MOST_WAYS))).is_some());
+        assert_eq!(ways(&format!("any_scope({})", scopes(MOST_WAYS + 1))), None);
+    }
+
+    #[test]
+    fn the_ways_of_a_rule_are_its_policys() {
+        struct Editors;
+        impl crate::policy::Rule for Editors {
+            const NAME: &'static str = "editors";
+            fn policy() -> Policy {
+                "role(editor) | role(admin)".parse().unwrap()
+            }
+        }
+        let ways = crate::policy::rule::<Editors>().ways().unwrap();
+        assert_eq!(
+            ways.iter().map(|way| way[0].to_string()).collect::<Vec<_>>(),
+            ["role(editor)", "role(admin)"]
+        );
+        // One of a text has no policy yet.
+        assert_eq!("rule(editors)".parse::<Policy>().unwrap().ways().unwrap().len(), 1);
+    }
+}

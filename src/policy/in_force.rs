@@ -31,3 +31,17 @@ impl fmt::Debug for InForce {
         f.debug_struct("InForce").field("policy", policy).field("report_only", report_only).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_both_policies() {
+        let shown = format!("{:?}", InForce::new(super::super::scope("a"), Some(super::super::scope("b"))));
+        assert!(
+            shown.starts_with("InForce") && shown.contains("scope(a)") && shown.contains("scope(b)"),
+            "{shown}"
+        );
+    }
+}

@@ -127,4 +127,17 @@ mod tests {
         assert!(is_shallow(&json!([{"a": 1}]), 2));
         assert!(!is_shallow(&json!([{"a": []}]), 2));
     }
+
+    #[test]
+    fn objects_are_equal_with_the_same_members_only() {
+        for (name, a, b) in [
+            ("another value", json!({"a": 1}), json!({"a": 2})),
+            ("another name", json!({"a": 1}), json!({"b": 1})),
+            ("one more", json!({"a": 1, "b": 2}), json!({"a": 1})),
+            ("one less", json!({"a": 1}), json!({"a": 1, "b": 2})),
+        ] {
+            assert_eq!(compare(&a, &b), No, "{name}");
+        }
+        assert!(!is_shallow(&json!({}), 0));
+    }
 }

@@ -158,3 +158,18 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{role, sample::principal, scope};
+    use serde_json::json;
+
+    #[test]
+    fn what_is_met_is_not_lacking_and_what_is_lacking_is_named_once() {
+        let caller = principal(json!({"scope": "a"}));
+        let clerk = || role("clerk");
+        let policy = scope("a") & (clerk() | !scope("a")) & clerk();
+        assert_eq!(policy.lacking(Some(&caller)), [clerk()]);
+        assert_eq!((scope("a") | clerk()).lacking(Some(&caller)), []);
+    }
+}

@@ -215,4 +215,11 @@ mod tests {
         sources.strip(&mut basic);
         assert!(basic.contains_key(AUTHORIZATION));
     }
+
+    #[test]
+    fn debug_counts_the_sources() {
+        let mut sources = TokenSources::default();
+        sources.add_cookie("session");
+        assert_eq!(format!("{sources:?}"), "TokenSources(header + 1)");
+    }
 }

@@ -309,3 +309,23 @@ impl<T> fmt::Debug for VerifierBuilder<T> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memorys_bounds_are_within_what_is_allowed() {
+        let faults = |bytes: u64, tokens: u64| Verifier::builder().memory(bytes, tokens).faults.len();
+        for (bytes, tokens, wrong) in [
+            (64 * 1024 - 1, 1, 1),
+            (64 * 1024, 1, 0),
+            (64 << 30, 100_000_000, 0),
+            ((64 << 30) + 1, 100_000_000, 1),
+            (64 << 30, 100_000_001, 1),
+            (64 << 30, 0, 1),
+        ] {
+            assert_eq!(faults(bytes, tokens), wrong, "{bytes} bytes, {tokens} tokens");
+        }
+    }
+}

@@ -190,3 +190,17 @@ impl<T> Weighter<Token, Arc<Remembered<T>>> for Weigh {
         remembered.weight
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_one_only_byte_by_byte() {
+        let token = |bytes: &[u8]| Token(Zeroizing::new(bytes.into()));
+        assert!(token(b"a.b.c") == token(b"a.b.c"));
+        assert!(token(b"a.b.c") != token(b"x.b.c"));
+        assert!(Wanted(b"a.b.c").equivalent(&token(b"a.b.c")));
+        assert!(!Wanted(b"x.b.c").equivalent(&token(b"a.b.c")));
+    }
+}

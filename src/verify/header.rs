@@ -153,4 +153,11 @@ mod tests {
             assert_eq!(typ_is(typ, wanted), same, "{typ}");
         }
     }
+
+    #[test]
+    fn header_too_long_is_what_the_text_says_whatever_it_is() {
+        let most = MAX_HEADER_BYTES.div_ceil(3) * 4;
+        assert_eq!(JoseHeader::read(&"!".repeat(most + 1)).err(), Some(Reason::HeaderTooLong));
+        assert_eq!(JoseHeader::read(&"!".repeat(most)).err(), Some(Reason::Base64NotCanonical));
+    }
 }

@@ -195,4 +195,23 @@ mod tests {
             assert_eq!((told.has(Step::Issuer), told.has(Step::Key)), (issuer, key), "{name}");
         }
     }
+
+    #[test]
+    fn a_second_attempt_remembers_the_credentials_alone() {
+        let mut passed = Passed::default();
+        for step in Step::ALL {
+            passed.add(*step);
+        }
+        passed.restart();
+        let left: Vec<_> = Step::ALL.iter().filter(|step| passed.has(**step)).collect();
+        assert_eq!(left, [&Step::Credentials]);
+        let mut none = Passed::default();
+        none.restart();
+        assert_eq!(none, Passed::default());
+    }
+
+    #[test]
+    fn a_step_is_printed_as_its_id() {
+        assert_eq!(Step::ClaimsType.to_string(), "claims_type");
+    }
 }

@@ -12,7 +12,7 @@ mod support;
 
 use serde_json::json;
 use support::*;
-use tower_bearer::testing::{AUDIENCE, TestIssuer};
+use tower_bearer::testing::{AUDIENCE, TestIssuer, attacks::corpus};
 
 #[tokio::test]
 async fn the_first_four_lines_of_the_api_pass_lack_the_scope_are_expired_and_have_no_token() {
@@ -168,6 +168,22 @@ async fn the_other_examples_run_to_their_end_and_show_what_they_promise() {
             assert!(said.contains(promise), "{name}, {promise:?}: {said}");
         }
     }
+}
+
+/// RSA in pure Rust takes its time in a build without optimisation, so it is given a minute.
+#[tokio::test]
+async fn the_attacks_are_listed_one_a_line_and_the_api_resists_them_on_every_route() {
+    let list = finish(example("attacks").arg("--list")).await;
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert_eq!(list.lines().count(), corpus().count());
+    assert!(list.lines().all(|line| line.split('\t').count() == 4), "{list}");
+
+    let trial = finish(&mut example("attacks")).await;
+    let said = String::from_utf8(trial.stdout).unwrap();
+    assert_eq!(trial.status.code(), Some(0), "{said}");
+    let all = format!("{0} of {0} attacks were answered right", corpus().count());
+    assert!(said.contains(&all) && said.contains("every route: "), "{said}");
+    assert!(said.ends_with(" requests tried, 0 faults, 0 skipped\n"), "{said}");
 }
 
 #[tokio::test]

@@ -395,3 +395,16 @@ fn roll() -> f64 {
     let bits = RandomState::new().hash_one(0u8) >> 11;
     bits as f64 / (1u64 << 53) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_drawn_within_one_and_never_twice_the_same() {
+        let rolls: Vec<f64> = (0..100).map(|_| roll()).collect();
+        assert!(rolls.iter().all(|roll| (0.0..1.0).contains(roll)), "{rolls:?}");
+        let (low, high) = rolls.iter().fold((1.0, 0.0), |(low, high), &roll| (roll.min(low), roll.max(high)));
+        assert!(high - low > 0.5, "a hundred draws reach further: {low} to {high}");
+    }
+}

@@ -85,3 +85,36 @@ impl Limit {
         in_time
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Waker};
+
+    struct Nobody;
+
+    impl Waited for Nobody {
+        fn max_wait(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn hang(&self, _: u64) {}
+
+        fn stop_waiting(&self) {}
+    }
+
+    #[test]
+    fn whoever_waits_comes_back_when_a_kept_set_is_found_and_later_ones_when_the_fetch_ends() {
+        let progress = watch::Sender::new(Progress::default());
+        let ticket = || Ticket::new(1, progress.subscribe(), Arc::new(Nobody));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut early = pin!(ticket().ended());
+        assert!(early.as_mut().poll(&mut cx).is_pending());
+        progress.send_modify(|progress| progress.recalled = true);
+        assert!(early.as_mut().poll(&mut cx).is_ready());
+        let mut late = pin!(ticket().ended());
+        assert!(late.as_mut().poll(&mut cx).is_pending());
+        progress.send_modify(|progress| progress.ended = 1);
+        assert!(late.as_mut().poll(&mut cx).is_ready());
+    }
+}

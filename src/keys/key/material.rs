@@ -285,4 +285,14 @@ mod tests {
         }
         assert_eq!(Material::secret(&[7; 64], RS256), Err(KeyError::AlgDoesNotFit));
     }
+
+    #[test]
+    fn a_modulus_is_judged_by_all_of_its_octets_and_debug_shows_the_kind_alone() {
+        let mut n = modulus(2048);
+        n[1] = 0xC5;
+        n[255] = 1;
+        assert!(!is_roca(&n), "its last octet alone is a power of 65537");
+        let key = Material::rsa(&n, &[1, 0, 1]).unwrap();
+        assert_eq!(format!("{key:?}"), "RSA");
+    }
 }

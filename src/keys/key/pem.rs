@@ -84,3 +84,23 @@ pub(super) fn pkcs1(der: &[u8]) -> Result<Material, KeyError> {
     let key = pkcs1::RsaPublicKey::try_from(der).map_err(|_| KeyError::PemMalformed)?;
     Material::rsa(key.modulus.as_bytes(), key.public_exponent.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_rsa_key_may_stand_in_pkcs_1_as_well() {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+
+        let n = [&[0][..], &[0xFF; 256]].concat();
+        let der = [&[0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01], &n[..], &[2, 3, 1, 0, 1]].concat();
+        let text = STANDARD.encode(der);
+        let lines: Vec<&str> =
+            text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let pem =
+            |label: &str| format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"));
+        assert_eq!(read_one(&pem("RSA PUBLIC KEY")), Material::rsa(&n[1..], &[1, 0, 1]));
+        assert_eq!(read_one(&pem("DSA PUBLIC KEY")), Err(KeyError::PemMalformed));
+    }
+}

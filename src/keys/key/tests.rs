@@ -147,6 +147,32 @@ mod handed_over {
     }
 
     #[test]
+    fn a_decoding_key_of_each_kind_passes_the_same_checks() {
+        let n = [0xFF; 256];
+        let rsa = |key: &jwt::DecodingKey| Key::try_from(key).map(|key| key.material().kty());
+        assert_eq!(rsa(&jwt::DecodingKey::from_rsa_raw_components(&n, &[1, 0, 1])), Ok("RSA"));
+        assert_eq!(
+            rsa(&jwt::DecodingKey::from_rsa_raw_components(&n, &[1])).unwrap_err(),
+            KeyError::RsaExponent
+        );
+        let der = [&[0x30, 0x82, 0x01, 0x0A, 0x02, 0x82, 0x01, 0x01, 0], &n[..], &[2, 3, 1, 0, 1]].concat();
+        assert_eq!(rsa(&jwt::DecodingKey::from_rsa_der(&der)), Ok("RSA"));
+        let ed: jwt::jwk::Jwk = serde_json::from_str(ED25519).unwrap();
+        let ed = jwt::DecodingKey::from_jwk(&ed).unwrap();
+        assert!(Key::try_from(&ed).unwrap().same_material(&Key::from_jwk(ED25519).unwrap()));
+        // A length names the curve, and then the point must lie on it.
+        for (length, refused) in [
+            (65, KeyError::PointNotOnCurve),
+            (97, KeyError::PointNotOnCurve),
+            (133, KeyError::PointNotOnCurve),
+            (98, KeyError::PointLength),
+        ] {
+            let key = jwt::DecodingKey::from_ec_der(&vec![4; length]);
+            assert_eq!(Key::try_from(&key).unwrap_err(), refused, "{length}");
+        }
+    }
+
+    #[test]
     fn algorithms_are_handed_over_by_name() {
         assert_eq!(Algorithm::try_from(jwt::Algorithm::EdDSA), Ok(EdDSA));
         assert_eq!(Algorithm::try_from(jwt::Algorithm::HS512), Ok(HS512));

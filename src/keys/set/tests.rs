@@ -184,3 +184,28 @@ fn a_file_is_read_by_its_content() {
     let missing = KeySet::from_file(folder.join("keys")).map(|_| ());
     assert_eq!(missing, Err(KeySetError::Unreadable(std::io::ErrorKind::NotFound)));
 }
+
+#[test]
+fn pem_may_be_as_long_as_the_bound_and_no_longer() {
+    let key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+    let padded = |len: usize| format!("{key}{}", " ".repeat(len - key.len()));
+    assert!(KeySet::from_pem(&padded(MAX_BYTES)).is_ok());
+    assert!(matches!(KeySet::from_pem(&padded(MAX_BYTES + 1)), Err(KeySetError::TooLarge)));
+
+    let path = std::env::temp_dir().join(format!("tower-bearer-pem-{}", std::process::id()));
+    let from_file = |len: usize| {
+        std::fs::write(&path, padded(len)).unwrap();
+        KeySet::from_file(&path)
+    };
+    assert!(from_file(MAX_BYTES).is_ok());
+    assert!(matches!(from_file(MAX_BYTES + 1), Err(KeySetError::TooLarge)));
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn keys_are_collected_in_their_order() {
+    let (one, two) = (set(&[named("a", rsa(1))]), set(&[named("b", rsa(2))]));
+    let all: KeySet = one.keys().chain(two.keys()).cloned().collect();
+    assert_eq!(all.key_ids().collect::<Vec<_>>(), ["a", "b"]);
+    assert!(format!("{all:?}").starts_with("KeySet"), "{all:?}");
+}

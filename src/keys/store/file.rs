@@ -310,4 +310,78 @@ mod tests {
         assert_eq!(fault_of_file(&file, file.uid() + 1), Some("belongs to another user"));
         assert_ne!(fault_of_file(&file, file.uid()), Some("belongs to another user"));
     }
+
+    #[test]
+    fn the_last_one_asked_for_an_issuer_is_the_last_word_whenever_it_runs() {
+        let turns = Turns::default();
+        let ((one, first), (same, second)) = (turns.take("https://a"), turns.take("https://a"));
+        let (other, _) = turns.take("https://b");
+        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
+        assert!(first < second);
+        let mut done = Vec::new();
+        let mut run = |number| {
+            one.run(number, || {
+                done.push(number);
+                Ok(())
+            })
+        };
+        run(second).unwrap();
+        run(first).unwrap();
+        assert_eq!(done, [second]);
+    }
+
+    /// A folder of its own below `target`, gone with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("tower-bearer-{name}-{}", std::process::id()));
+            DirBuilder::new().recursive(true).mode(0o700).create(&path).unwrap();
+            Self(path)
+        }
+
+        fn place(&self) -> Place {
+            FileStore::in_dir(&self.0).place("https://id.example.com").unwrap()
+        }
+
+        fn write(&self, bytes: &[u8]) {
+            let path = self.0.join(self.place().name);
+            let _ = std::fs::remove_file(&path);
+            let mut options = File::options();
+            let options =
+                std::os::unix::fs::OpenOptionsExt::mode(options.write(true).create_new(true), 0o600);
+            options.open(path).unwrap().write_all(bytes).unwrap();
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_the_bound_and_a_longer_one_is_not() {
+        let folder = Folder::new("bound");
+        folder.write(&vec![b'x'; MAX_JSON + 1]);
+        assert!(matches!(folder.place().read(), Err(StoreError::TooLarge)));
+        folder.write(&vec![b'x'; MAX_JSON]);
+        assert_eq!(folder.place().read().unwrap().unwrap().len(), MAX_JSON);
+    }
+
+    #[test]
+    fn what_is_no_directory_is_not_even_opened_as_one() {
+        let folder = Folder::new("no-directory");
+        let file = folder.0.join("file");
+        File::create(&file).unwrap();
+        let place = FileStore::in_dir(file).place("https://id.example.com").unwrap();
+        let Err(StoreError::Failed(words)) = place.read() else { panic!("it was read") };
+        assert!(words.starts_with("cannot open the directory of"), "{words}");
+    }
+
+    #[test]
+    fn our_own_files_are_the_effective_users() {
+        let folder = Folder::new("own");
+        assert_eq!(metadata(&folder.0).unwrap().uid(), effective_user());
+    }
 }

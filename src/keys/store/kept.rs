@@ -147,3 +147,39 @@ impl fmt::Debug for KeptKeys {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(etag: usize) -> KeptKeys {
+        let (url, document) = ("https://id.example.com/jwks", br#"{"keys":[]}"#.to_vec());
+        let mut kept =
+            KeptKeys::new("https://id.example.com", url, document, Duration::from_secs(1_700_000_000));
+        kept.etag = Some("e".repeat(etag));
+        kept
+    }
+
+    #[test]
+    fn what_stands_beside_the_document_is_bounded_to_the_byte() {
+        let rest = |etag: usize| {
+            let (kept, document) = (kept(etag), json::encode_base64url(&kept(etag).document).len());
+            kept.to_json().map(|json| json.len() - document)
+        };
+        let frame = rest(0).unwrap();
+        let most = MAX_REST - frame;
+        assert_eq!(rest(most + 1), Err(StoreError::TooLarge));
+        assert_eq!(rest(most), Ok(MAX_REST));
+        let json = kept(most).to_json().unwrap();
+        assert!(KeptKeys::from_json("https://id.example.com", &json) == Ok(kept(most)));
+        let spaced = [&json[..], b" "].concat();
+        assert_eq!(KeptKeys::from_json("https://id.example.com", &spaced), Err(StoreError::TooLarge));
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_even_looked_at() {
+        let read = |len: usize| KeptKeys::from_json("https://id.example.com", &vec![b'x'; len]);
+        assert_eq!(read(MAX_JSON + 1), Err(StoreError::TooLarge));
+        assert!(matches!(read(MAX_JSON), Err(StoreError::Unusable(_))));
+    }
+}

@@ -163,3 +163,19 @@ impl Reading {
         rules.get(*at).map(Arc::clone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_bound_once_there_are_policies_and_debug_shows_it() {
+        let named = NamedPolicy::new("orders".into());
+        assert!(!named.is_bound());
+        assert_eq!(format!("{named:?}"), "NamedPolicy(\"orders\")");
+        let policies: Policies = serde_json::from_str(r#"{"orders": "scope(a)"}"#).unwrap();
+        let uses = Uses::from([("orders".into(), Vec::new())]);
+        let live = LivePolicies::new(&policies, uses, Checks::default()).unwrap();
+        assert!(named.bound(&live).is_bound());
+    }
+}

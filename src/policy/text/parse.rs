@@ -232,3 +232,35 @@ fn json_extent(text: &str) -> usize {
     }
     text.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_reaches_to_where_it_closes() {
+        for (text, value) in [
+            (r#""a,b)" x"#, r#""a,b)""#),
+            (r#""a\"b")"#, r#""a\"b""#),
+            (r#""a" "b""#, r#""a""#),
+            (r#"["a", "b"]) & x"#, r#"["a", "b"]"#),
+            (r#"{"a": [1, ")"]}, x"#, r#"{"a": [1, ")"]}"#),
+            (r#"["[", 1], x"#, r#"["[", 1]"#),
+            ("1) & x", "1"),
+            (r"1\) & x", r"1\"),
+            ("[1]x", "[1]"),
+            (r#""a"x"#, r#""a""#),
+            ("true, x", "true"),
+            ("1", "1"),
+        ] {
+            assert_eq!(text.get(..json_extent(text)), Some(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_may_be_as_long_as_the_bound_and_no_longer() {
+        let long = |len: usize| format!("scope(a){}", " ".repeat(len - "scope(a)".len()));
+        assert!(long(MAX_LENGTH).parse::<Policy>().is_ok());
+        assert!(long(MAX_LENGTH + 1).parse::<Policy>().is_err());
+    }
+}

@@ -42,6 +42,59 @@
 //! # }); }
 //! ```
 //!
+//! # Reading a report
+//!
+//! It names the attacks that got in, by category, each with what it does and its source; then, in one line for each cause,
+//! those that were refused with another answer than the right one, the exceptions, and what was skipped or does not apply.
+//! Twelve `iss_…` that got in are one check that is missing. To look into one, run it alone by [`only`](Resists::only): each
+//! request has an [`Attempt`] in its extensions with the name of its attack, and a layer of yours can print the two together:
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use axum::{extract::Request, middleware::Next, response::Response};
+//! use tower_bearer::testing::attacks::Attempt;
+//!
+//! async fn told(request: Request, next: Next) -> Response {
+//!     eprintln!("{:?} {:?}", request.extensions().get::<Attempt>(), request.headers());
+//!     next.run(request).await
+//! }
+//! # let _: axum::Router = axum::Router::new().layer(axum::middleware::from_fn(told));
+//! # }
+//! ```
+//!
+//! # A shared secret, or fixed keys
+//!
+//! They are not fetched, so there is no key set that could lie: those attacks are skipped, and `allow_skips` has to say so. The
+//! trial needs to know the secret: use one of the issuer's in the test.
+//!
+//! ```
+//! # #[cfg(all(feature = "axum", feature = "aws-lc-rs"))] {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! # use axum::{Router, body::Body, http::Request, routing::get};
+//! # use tower_bearer::{AuthenticateLayer, Verifier, testing::{AUDIENCE, TestIssuer, attacks::assert_resists}};
+//! use tower_bearer::keys::Algorithm;
+//!
+//! let issuer = TestIssuer::new();
+//! issuer.sign_with(Algorithm::HS256);
+//! let trusted = issuer.hmac_issuer(Algorithm::HS256);
+//! let verifier = Verifier::builder().issuer(trusted).audience(AUDIENCE).clock(issuer.clock()).build().unwrap();
+//! # let app: Router = Router::new().route("/orders", get(|| async {})).layer(AuthenticateLayer::new(verifier));
+//! # let orders = || Request::get("/orders").body(Body::empty()).unwrap();
+//! let skipped = assert_resists(&issuer, app.clone(), orders).report().await.skipped().len();
+//! assert_resists(&issuer, app, orders).allow_skips(skipped).await; // write the number down
+//! # }); }
+//! ```
+//!
+//! # A verifier of your own
+//!
+//! It reads the time from [`TestIssuer::clock`](super::TestIssuer::clock), by [`Clock::wall`](crate::clock::Clock::wall), and
+//! its keys by [`document`](super::TestIssuer::document); or it has a client and the system's clock, and the issuer is one of
+//! [`TestIssuer::serve`](super::TestIssuer::serve). One that does not speak RFC 6750 is tried with
+//! [`any_refusal`](Resists::any_refusal).
+//!
+//! A verifier of this crate over the wire goes by the served issuer's clock, which nobody sees from outside: say
+//! `.clock(&issuer.clock())`, or what needs it is skipped.
+//!
 //! # Another verifier's rules
 //!
 //! A verifier may do as the RFCs say and still be reported: as wrong where it refuses in other words, and as `GOT IN` where it
@@ -57,10 +110,9 @@
 //! - `cnf` (RFC 7800 binds those who understand it), and other kinds of token told by `at_hash`, `c_hash`, `events`, or a
 //!   vendor's claim.
 //!
-//! [`Attack::source`] says where each is known from. If yours must let one pass, leave it out by [`only`](Resists::only).
-//!
-//! An issuer that shares a secret with the application has no key set that could lie: those attacks are skipped, and
-//! `.allow_skips(…)` has to say so.
+//! [`Attack::source`] says where each is known from. If yours must let one pass, name it with a reason by
+//! [`except`](Resists::except). Two presets want that as well: tokens of [`Issuer::cognito`](crate::Issuer::cognito) name no
+//! audience (`aud_missing`), and those of [`Issuer::google`](crate::Issuer::google) are ID tokens (`id_token…`).
 //!
 //! # What it does not see
 //!
@@ -69,6 +121,9 @@
 //!   `assert_guarded` (feature `axum`): each without a token, with an expired and a forged one, and with one that lacks a
 //!   term of its policy. It goes by the table: a plain router that is merged beside it, what stands below a prefix, and
 //!   other values of a path's `{name}` it does not see.
+//! - An optional route: who has no token passes there, so nothing would be proven.
+//! - Tokens in a cookie: all are brought in `Authorization`. With a cookie named `access_token`, `token` or `jwt`, except
+//!   `token_in_a_cookie`.
 //! - OPTIONS: a layer for CORS answers it before anybody asks for a token, and rightly.
 //! - The network: redirects, TLS, compression, slowness, and addresses of other hosts. Keys come from one issuer, in one
 //!   process; whether a client follows a redirect is seen with a server of your own. What parses bytes before the application

@@ -13,8 +13,6 @@ use serde_json::Value;
 use std::{fmt, future::Future, future::IntoFuture, panic::Location, pin::Pin, sync::Arc};
 use tower_service::Service;
 
-type Write = dyn Fn(TestToken, &Rights) -> TestToken;
-
 /// A trial of every route in the making, by [`assert_guarded`]. Awaiting it panics with what was let in.
 #[must_use = "nothing is tried before it is awaited"]
 pub struct Guarded<'a> {
@@ -26,6 +24,8 @@ pub struct Guarded<'a> {
     write: Arc<Write>,
     allowed_skips: usize,
 }
+
+type Write = dyn Fn(TestToken, &Rights) -> TestToken;
 
 /// What a token is to permit, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
