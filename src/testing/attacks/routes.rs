@@ -51,16 +51,17 @@ pub struct RouteReport {
 }
 
 /// Tries every route of a [`GuardedRouter`](crate::guard::GuardedRouter), by its table: without a token, with an expired
-/// and with a forged one, which have and have not the rights that it asks for, and, for each way to meet its policy (`scope(a) & (role(b) | role(c))` has two), with a token that has all of it but
-/// one term, or the claim that one forbids, or too old a login. A token that has all of it must pass.
+/// and with a forged one, with the rights that it asks for and without; and, for each way to meet its policy
+/// (`scope(a) & (role(b) | role(c))` has two), with a token that has all of it but one term, or the claim that one forbids, or
+/// too old a login. A token that has all of it must pass.
 ///
 /// `app` is the router that came of it, `request` makes an empty request; method and path are set here, and each `{name}` of
 /// a path is 1. Scopes, roles and the like are written where an issuer without settings has them; for another mapping, such
 /// as that of [`Issuer::keycloak`](crate::Issuer::keycloak), say so by [`rights`](Guarded::rights).
 ///
-/// Skipped, and named: a policy with a term that no token can be made for (a `check`, a `!`, a nested claim), a policy of more than 256 ways, and the rows that are no
-/// route (`FALLBACK`, `405`, services below a prefix). Public routes are left alone, and an optional one only has to
-/// refuse the expired and the forged token.
+/// Skipped, and named: a policy with a term that no token can be made for (a `check`, a `!`, a nested claim), a policy of more
+/// than 256 ways, and the rows that are no route (`FALLBACK`, `405`, services below a prefix). Public routes are left alone,
+/// and an optional one only has to refuse the expired and the forged token.
 ///
 /// # Panics
 ///
