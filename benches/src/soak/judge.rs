@@ -32,11 +32,9 @@ pub(super) fn report(tally: &Tally, judged: &Judged) -> Vec<String> {
     }
     let (p50, p99) = (attack.p50 / calm.p50, attack.p99 / calm.p99);
     println!("{:<32} {:>9} {p50:>8.2}× {:>8.2}× {p99:>8.2}×", "ratio", "", attack.p90 / calm.p90);
-    let shown = |kib: f64, growth: f64| format!("{:.1} MiB, {:+.2} %", kib / 1024.0, growth * 100.0);
+    let (mib, percent) = (memory.kib / 1024.0, memory.growth * 100.0);
     println!(
-        "\nresident memory over the last four fifths: least of each turn {}; mean of each turn {}; {} rotations",
-        shown(memory.least_kib, memory.least_growth),
-        shown(memory.kib, memory.growth),
+        "\nresident memory {mib:.1} MiB, {percent:+.2} % over the last four fifths; {} rotations",
         judged.rotations
     );
     let tenths = tally.tenths().into_iter().map(|(all, own)| format!("{all:.0}/{own:.0}"));
@@ -74,7 +72,7 @@ fn faults(tally: &Tally, judged: &Judged) -> Vec<String> {
             faults.push("too few good requests to tell anything".into());
         }
     }
-    let growth = tally.memory(judged.cycle).least_growth;
+    let growth = tally.memory(judged.cycle).growth;
     if judged.judges_memory && !(growth.abs() <= MOST_GROWTH) {
         faults.push(format!("resident memory moved by {:+.2} %", growth * 100.0));
     }
@@ -95,7 +93,6 @@ fn write(tally: &Tally, judged: &Judged, latencies: [&Latency; 2]) {
             "ratio_to_calm": latency.p50 / calm.p50, "p99_ratio_to_calm": latency.p99 / calm.p99,
             "seconds": judged.seconds, "rotations": judged.rotations,
             "resident_kib": memory.kib.round(), "resident_growth": memory.growth,
-            "least_resident_kib": memory.least_kib.round(), "least_resident_growth": memory.least_growth,
         })
         .to_string()
     });

@@ -82,29 +82,18 @@ impl Tally {
         let samples = self.resident.borrow();
         let seconds = samples.last().map_or(0.0, |last| last.0);
         let (first, past) = ((seconds / 5.0 / cycle).ceil() as u64, (seconds / cycle) as u64);
-        let (mut kib, mut least) = (Vec::new(), Vec::new());
+        let mut kib = Vec::new();
         for number in first..past {
             let within = number as f64 * cycle..(number + 1) as f64 * cycle;
-            let within = samples.iter().filter(|sample| within.contains(&sample.0)).map(|sample| sample.1);
-            kib.push(mean(within.clone()));
-            least.push(within.fold(f64::INFINITY, f64::min));
+            let within = samples.iter().filter(|sample| within.contains(&sample.0));
+            kib.push(mean(within.map(|sample| sample.1)));
         }
-        Memory {
-            kib: mean(kib.iter().copied()),
-            growth: growth(&kib),
-            least_kib: mean(least.iter().copied()),
-            least_growth: growth(&least),
-        }
+        let (at, middle) = ((kib.len() as f64 - 1.0) / 2.0, mean(kib.iter().copied()));
+        let lean = |(number, kib): (usize, &f64)| (number as f64 - at) * (kib - middle);
+        let both: f64 = kib.iter().enumerate().map(lean).sum();
+        let spread: f64 = (0..kib.len()).map(|number| (number as f64 - at).powi(2)).sum();
+        Memory { kib: middle, growth: both / spread * kib.len() as f64 / middle }
     }
-}
-
-/// Of a line fitted to these, from its beginning to its end, as a part of their mean.
-fn growth(values: &[f64]) -> f64 {
-    let (at, middle) = ((values.len() as f64 - 1.0) / 2.0, mean(values.iter().copied()));
-    let lean = |(number, value): (usize, &f64)| (number as f64 - at) * (value - middle);
-    let both: f64 = values.iter().enumerate().map(lean).sum();
-    let spread: f64 = (0..values.len()).map(|number| (number as f64 - at).powi(2)).sum();
-    both / spread * values.len() as f64 / middle
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -120,11 +109,8 @@ pub(super) struct Latency {
     pub(super) p99: f64,
 }
 
-/// The mean of each turn holds buffers of those who are being served, a megabyte each at the worst; the least of each turn is
-/// what stays when they are gone, and where a leak would stand.
+/// `growth` is that of the fitted line from the window's beginning to its end, as a part of the mean.
 pub(super) struct Memory {
     pub(super) kib: f64,
     pub(super) growth: f64,
-    pub(super) least_kib: f64,
-    pub(super) least_growth: f64,
 }
