@@ -1,20 +1,11 @@
 //! The header's `alg`: what checks a signature is for the server to say (RFC 8725 section 3.1).
 
 use super::{
-    attack::{Attack, Category, Run},
+    attack::{Attack, Category},
     forge::{Forge, encode, parts},
 };
 use crate::keys::Algorithm;
 use serde_json::{Value, json};
-
-const fn token(
-    name: &'static str,
-    source: &'static str,
-    what: &'static str,
-    run: fn(&Forge) -> String,
-) -> Attack {
-    Attack::new(Category::Algorithm, name, source, what, Run::Token(run))
-}
 
 /// The good claims under a header that says another `alg`, with this signature.
 fn unsigned(forge: &Forge, header: &str, signature: &str) -> String {
@@ -26,64 +17,73 @@ fn relabelled(forge: &Forge, alg: impl Into<Value>) -> String {
 }
 
 pub(super) const ATTACKS: &[Attack] = &[
-    token(
+    Category::Algorithm.token(
         "alg_none",
         "RFC 8725 2.1; CVE-2020-15957",
         "Says that nobody signed it, and brings no signature.",
         |forge| unsigned(forge, r#"{"alg":"none","typ":"JWT"}"#, ""),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_none_with_kid",
         "RFC 8725 2.1; CVE-2018-1000531",
         "Says `none` beside the `kid` of a real key, for a reader that looks for a key first.",
         |forge| unsigned(forge, &forge.header_with("alg", "none"), ""),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_none_with_signature",
         "RFC 8725 2.1",
         "Says `none` and brings some signature, for a reader that refuses only empty ones.",
         |forge| unsigned(forge, &forge.header_with("alg", "none"), &encode([1; 64])),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_none_mixed_case",
         "RFC 8725 2.1; field",
         "Says `nOnE`, for a list of forbidden names that compares letters.",
         |forge| unsigned(forge, &forge.header_with("alg", "nOnE"), ""),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_none_with_space",
         "RFC 8725 2.1; field",
         "Says `none` with a space behind, for a reader that forbids first and trims later.",
         |forge| unsigned(forge, &forge.header_with("alg", "none "), ""),
     ),
-    token("alg_missing", "RFC 7515 4.1.1; field", "Has no `alg` and no signature.", |forge| {
-        unsigned(forge, &format!(r#"{{"typ":"JWT","kid":{:?}}}"#, forge.kid()), "")
-    }),
-    token(
+    Category::Algorithm.token(
+        "alg_missing",
+        "RFC 7515 4.1.1; field",
+        "Has no `alg` and no signature.",
+        |forge| unsigned(forge, &format!(r#"{{"typ":"JWT","kid":{:?}}}"#, forge.kid()), ""),
+    ),
+    Category::Algorithm.token(
         "alg_missing_but_signed",
         "RFC 7515 4.1.1; RFC 8725 3.1",
         "Has no `alg` and a good signature, for a reader that falls back to a default.",
         |forge| forge.sealed(format!(r#"{{"kid":{:?}}}"#, forge.kid()), forge.payload()),
     ),
-    token("alg_null", "RFC 7515 4.1.1", "Has `null` for `alg` and no signature.", |forge| {
-        unsigned(forge, &forge.header_with("alg", Value::Null), "")
-    }),
-    token("alg_empty", "RFC 7515 4.1.1; field", "Has an empty `alg` and no signature.", |forge| {
-        unsigned(forge, &forge.header_with("alg", ""), "")
-    }),
-    token(
+    Category::Algorithm.token(
+        "alg_null",
+        "RFC 7515 4.1.1",
+        "Has `null` for `alg` and no signature.",
+        |forge| unsigned(forge, &forge.header_with("alg", Value::Null), ""),
+    ),
+    Category::Algorithm.token(
+        "alg_empty",
+        "RFC 7515 4.1.1; field",
+        "Has an empty `alg` and no signature.",
+        |forge| unsigned(forge, &forge.header_with("alg", ""), ""),
+    ),
+    Category::Algorithm.token(
         "alg_list",
         "RFC 7515 4.1.1; field",
         "Offers several algorithms in an array, `none` among them.",
         |forge| unsigned(forge, &forge.header_with("alg", json!([forge.algorithm.name(), "none"])), ""),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_number",
         "RFC 7515 4.1.1",
         "Names the algorithm by the number 0, and is signed by nobody.",
         |forge| unsigned(forge, &forge.header_with("alg", 0), ""),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_in_another_case",
         "RFC 7515 4.1.1",
         "Names the right algorithm in the other case: names are compared byte for byte.",
@@ -93,7 +93,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             relabelled(forge, lower)
         },
     ),
-    token(
+    Category::Algorithm.token(
         "alg_of_another_hash",
         "RFC 8725 3.1; RFC 7517 4.4",
         "Names a neighbour of the key's algorithm, of the same kind and with another hash.",
@@ -116,7 +116,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             )
         },
     ),
-    token(
+    Category::Algorithm.token(
         "alg_of_another_padding",
         "RFC 8725 3.1; RFC 7517 4.4",
         "Is signed by a published RSA key with PSS, where the key is bound to RS256.",
@@ -127,31 +127,31 @@ pub(super) const ATTACKS: &[Attack] = &[
             format!("{signed}.{}", encode(key.sign_as(Algorithm::PS256, signed.as_bytes())))
         },
     ),
-    token(
+    Category::Algorithm.token(
         "alg_unregistered",
         "RFC 8725 3.2",
         "Names an algorithm that nobody registered, above a good signature.",
         |forge| relabelled(forge, "XS256"),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_weak_hash",
         "RFC 8725 3.2; RFC 8725 2.1",
         "Names SHA-1 in an algorithm's place, above a good signature.",
         |forge| relabelled(forge, if forge.algorithm.is_symmetric() { "HS1" } else { "RS1" }),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_of_encryption",
         "RFC 7518 4.1; field",
         "Names an algorithm that encrypts keys, in a token of three parts.",
         |forge| relabelled(forge, "RSA-OAEP"),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_direct",
         "RFC 7518 4.5; field",
         "Names `dir`, an algorithm that does nothing, without a signature.",
         |forge| unsigned(forge, &forge.header_with("alg", "dir"), ""),
     ),
-    token(
+    Category::Algorithm.token(
         "alg_in_the_claims",
         "RFC 7515 4.1.1",
         "Has `alg` among its claims and none in its header.",
@@ -160,7 +160,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             format!("{}.{}.", encode("{}"), encode(payload))
         },
     ),
-    token(
+    Category::Algorithm.token(
         "alg_of_another_kind_of_key",
         "RFC 8725 3.1; field",
         "Names ES512 above a signature of the wrong length, under the good `kid`: a reader panicked here.",

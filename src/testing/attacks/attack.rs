@@ -91,7 +91,7 @@ pub(super) enum Run {
 }
 
 impl Attack {
-    pub(super) const fn new(
+    const fn new(
         category: Category,
         name: &'static str,
         source: &'static str,
@@ -178,6 +178,38 @@ pub(super) fn error_of(headers: &HeaderMap) -> Option<String> {
 }
 
 impl Category {
+    /// A token where it belongs, for 401 `invalid_token`.
+    pub(super) const fn token(
+        self,
+        name: &'static str,
+        source: &'static str,
+        what: &'static str,
+        run: fn(&Forge) -> String,
+    ) -> Attack {
+        Attack::new(self, name, source, what, Run::Token(run))
+    }
+
+    pub(super) const fn request(
+        self,
+        name: &'static str,
+        source: &'static str,
+        what: &'static str,
+        answer: Answer,
+        run: fn(&Forge, &mut Parts),
+    ) -> Attack {
+        Attack::new(self, name, source, what, Run::Request(run)).is_answered(answer)
+    }
+
+    pub(super) const fn scene(
+        self,
+        name: &'static str,
+        source: &'static str,
+        what: &'static str,
+        run: Scene,
+    ) -> Attack {
+        Attack::new(self, name, source, what, Run::Scene(run))
+    }
+
     /// Its name, in `snake_case`.
     pub fn name(self) -> &'static str {
         match self {

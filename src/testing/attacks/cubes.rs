@@ -1,7 +1,7 @@
 //! Signatures of RSA that are made by hand: what a key is too weak for, and paddings that are not the right one.
 
 use super::{
-    attack::{Attack, Category, Needs, Run},
+    attack::{Attack, Category, Needs},
     endpoint::{padded, weak},
     forge::{Forge, encode},
     stage::Scene,
@@ -16,7 +16,7 @@ const fn scene(
     what: &'static str,
     run: Scene,
 ) -> Attack {
-    Attack::new(category, name, source, what, Run::Scene(run)).needs_a(Needs::ClockAndFetch)
+    category.scene(name, source, what, run).needs_a(Needs::ClockAndFetch)
 }
 
 /// Big-endian, without zeros before it.

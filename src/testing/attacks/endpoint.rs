@@ -2,7 +2,7 @@
 //! in, or who is locked out.
 
 use super::{
-    attack::{Answer, Attack, Category, Needs, Run},
+    attack::{Answer, Attack, Category::Endpoint, Needs},
     forge::{Forge, STRANGERS_KEYS, encode, signed},
     report::Outcome,
     stage::{Act, Scene, Stage},
@@ -17,7 +17,7 @@ use crate::{
 use serde_json::{Map, Value, json};
 
 const fn scene(name: &'static str, source: &'static str, what: &'static str, scene: Scene) -> Attack {
-    Attack::new(Category::Endpoint, name, source, what, Run::Scene(scene)).needs_a(Needs::ClockAndFetch)
+    Endpoint.scene(name, source, what, scene).needs_a(Needs::ClockAndFetch)
 }
 
 const fn disturbance(name: &'static str, source: &'static str, what: &'static str, run: Scene) -> Attack {

@@ -1,7 +1,7 @@
 //! Requests without a token, and with something that some guards take in its place.
 
 use super::{
-    attack::{Answer, Attack, Category, Run},
+    attack::{Answer, Attack, Category::Http},
     forge::Forge,
 };
 use http::{
@@ -16,7 +16,7 @@ const fn excuse(
     what: &'static str,
     run: fn(&Forge, &mut Parts),
 ) -> Attack {
-    Attack::new(Category::Http, name, source, what, Run::Request(run)).is_answered(Answer::NoCredentials)
+    Http.request(name, source, what, Answer::NoCredentials, run)
 }
 
 fn says(parts: &mut Parts, name: HeaderName, value: &'static str) {

@@ -1,19 +1,10 @@
 //! JSON that two parsers read differently, or one reads at great cost.
 
 use super::{
-    attack::{Attack, Category, Run},
+    attack::{Attack, Category::Json},
     forge::Forge,
 };
 use serde_json::{Value, json};
-
-const fn token(
-    name: &'static str,
-    source: &'static str,
-    what: &'static str,
-    run: fn(&Forge) -> String,
-) -> Attack {
-    Attack::new(Category::Json, name, source, what, Run::Token(run))
-}
 
 /// More text before the last brace of the claims.
 fn with(forge: &Forge, more: &str) -> String {
@@ -37,35 +28,35 @@ fn nested(open: &str, close: &str, depth: usize) -> String {
 }
 
 pub(super) const ATTACKS: &[Attack] = &[
-    token(
+    Json.token(
         "alg_twice",
         "RFC 7515 4; RFC 8725 3.1",
         "Names two algorithms, the second of which is `none`.",
         |f| header_with(f, r#","alg":"none""#),
     ),
-    token(
+    Json.token(
         "alg_twice_by_escape",
         "RFC 7515 4; RFC 8259 7",
         "Names two algorithms, the second by an escaped name.",
         |f| header_with(f, r#","\u0061lg":"none""#),
     ),
-    token("kid_twice", "RFC 7515 4", "Names two keys.", |f| header_with(f, r#","kid":"other""#)),
-    token(
+    Json.token("kid_twice", "RFC 7515 4", "Names two keys.", |f| header_with(f, r#","kid":"other""#)),
+    Json.token(
         "unknown_header_member_twice",
         "RFC 7515 4",
         "Has a header with a member twice that nobody reads.",
         |f| header_with(f, r#","x":1,"x":2"#),
     ),
-    token("iss_twice", "RFC 7519 4; RFC 8725 3.8", "Names two issuers, a stranger last.", |f| {
+    Json.token("iss_twice", "RFC 7519 4; RFC 8725 3.8", "Names two issuers, a stranger last.", |f| {
         with(f, r#","iss":"https://stranger.test""#)
     }),
-    token(
+    Json.token(
         "iss_twice_by_escape",
         "RFC 7519 4; RFC 8259 7",
         "Names two issuers, one by an escaped name.",
         |f| with(f, r#","\u0069ss":"https://stranger.test""#),
     ),
-    token(
+    Json.token(
         "iss_twice_ours_last",
         "RFC 7519 4; field",
         "Names two issuers, ours last: who chooses keys by the first takes a stranger's.",
@@ -77,29 +68,37 @@ pub(super) const ATTACKS: &[Attack] = &[
             ))
         },
     ),
-    token("aud_twice", "RFC 7519 4", "Has two audiences, in two members.", |f| {
+    Json.token("aud_twice", "RFC 7519 4", "Has two audiences, in two members.", |f| {
         with(f, r#","aud":"https://other-api.test""#)
     }),
-    token("exp_twice", "RFC 7519 4", "Has two expiries: past for one reader, to come for the other.", |f| {
-        let expired = format!(r#"{{"exp":{},"#, f.now().saturating_sub(3600));
-        f.saying(f.payload().replacen('{', &expired, 1))
-    }),
-    token("sub_twice", "RFC 7519 4", "Has two subjects: one for the log, one for the handler.", |f| {
+    Json.token(
+        "exp_twice",
+        "RFC 7519 4",
+        "Has two expiries: past for one reader, to come for the other.",
+        |f| {
+            let expired = format!(r#"{{"exp":{},"#, f.now().saturating_sub(3600));
+            f.saying(f.payload().replacen('{', &expired, 1))
+        },
+    ),
+    Json.token("sub_twice", "RFC 7519 4", "Has two subjects: one for the log, one for the handler.", |f| {
         with(f, r#","sub":"root""#)
     }),
-    token("private_claim_twice", "RFC 7519 4", "Has a claim twice that only the application knows.", |f| {
-        with(f, r#","tenant":"one","tenant":"two""#)
-    }),
-    token(
+    Json.token(
+        "private_claim_twice",
+        "RFC 7519 4",
+        "Has a claim twice that only the application knows.",
+        |f| with(f, r#","tenant":"one","tenant":"two""#),
+    ),
+    Json.token(
         "names_in_another_case",
         "RFC 7519 7.3; field",
         "Has its claims' names in capitals, for a reader that does not mind.",
         |f| f.saying(renamed(f, str::to_ascii_uppercase)),
     ),
-    token("names_with_spaces", "RFC 7519 7.3; field", "Has spaces around its claims' names.", |f| {
+    Json.token("names_with_spaces", "RFC 7519 7.3; field", "Has spaces around its claims' names.", |f| {
         f.saying(renamed(f, |name| format!(" {name} ")))
     }),
-    token(
+    Json.token(
         "header_names_in_another_case",
         "RFC 7515 5.3; field",
         "Has `ALG` in its header, and no `alg`.",
@@ -110,7 +109,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             f.sealed(Value::Object(header).to_string(), f.payload())
         },
     ),
-    token(
+    Json.token(
         "prototype",
         "RFC 7519 7.2; field",
         "Has its expiry in `__proto__`, where JavaScript may find it.",
@@ -121,67 +120,76 @@ pub(super) const ATTACKS: &[Attack] = &[
             f.saying(Value::Object(claims).to_string())
         },
     ),
-    token("claims_in_a_list", "RFC 7519 7.2", "Has its claims in an array.", |f| {
+    Json.token("claims_in_a_list", "RFC 7519 7.2", "Has its claims in an array.", |f| {
         f.saying(json!([f.claims()]).to_string())
     }),
-    token("claims_in_a_text", "RFC 7519 7.2; field", "Has its claims as JSON within a JSON text.", |f| {
-        f.saying(Value::from(f.payload()).to_string())
-    }),
-    token("claims_null", "RFC 7519 7.2", "Says `null`.", |f| f.saying("null")),
-    token("claims_empty", "RFC 7519 7.2", "Says nothing at all.", |f| f.saying("")),
-    token("claims_an_empty_object", "RFC 9068 2.2", "Claims nothing.", |f| f.saying("{}")),
-    token("claims_cut", "RFC 8259 4", "Ends before its last brace.", |f| {
+    Json.token(
+        "claims_in_a_text",
+        "RFC 7519 7.2; field",
+        "Has its claims as JSON within a JSON text.",
+        |f| f.saying(Value::from(f.payload()).to_string()),
+    ),
+    Json.token("claims_null", "RFC 7519 7.2", "Says `null`.", |f| f.saying("null")),
+    Json.token("claims_empty", "RFC 7519 7.2", "Says nothing at all.", |f| f.saying("")),
+    Json.token("claims_an_empty_object", "RFC 9068 2.2", "Claims nothing.", |f| f.saying("{}")),
+    Json.token("claims_cut", "RFC 8259 4", "Ends before its last brace.", |f| {
         let payload = f.payload();
         f.saying(payload.strip_suffix('}').unwrap_or_default())
     }),
-    token("two_objects", "RFC 8259 2", "Has a second object behind the first.", |f| {
+    Json.token("two_objects", "RFC 8259 2", "Has a second object behind the first.", |f| {
         f.saying(format!("{}{{\"sub\":\"root\"}}", f.payload()))
     }),
-    token(
+    Json.token(
         "zero_byte_behind",
         "RFC 8259 2; field",
         "Has a zero byte behind its claims, where C stops reading.",
         |f| f.saying(format!("{}\0", f.payload())),
     ),
-    token("comma_too_many", "RFC 8259 4", "Has a comma before its last brace.", |f| with(f, ",")),
-    token(
+    Json.token("comma_too_many", "RFC 8259 4", "Has a comma before its last brace.", |f| with(f, ",")),
+    Json.token(
         "comment",
         "RFC 8259 2; field",
         "Has a comment in it, in which another reader finds claims.",
         |f| with(f, r#"/*,"sub":"root"*/"#),
     ),
-    token("single_quotes", "RFC 8259 7", "Has a name in single quotes.", |f| with(f, ",'x':1")),
-    token("not_a_number", "RFC 8259 6", "Has `NaN` for a number, which no comparison refuses.", |f| {
+    Json.token("single_quotes", "RFC 8259 7", "Has a name in single quotes.", |f| with(f, ",'x':1")),
+    Json.token("not_a_number", "RFC 8259 6", "Has `NaN` for a number, which no comparison refuses.", |f| {
         f.saying(f.payload_where("exp", "NaN"))
     }),
-    token("infinity", "RFC 8259 6", "Has `Infinity` for its expiry.", |f| {
+    Json.token("infinity", "RFC 8259 6", "Has `Infinity` for its expiry.", |f| {
         f.saying(f.payload_where("exp", "Infinity"))
     }),
-    token(
+    Json.token(
         "leading_zero",
         "RFC 8259 6",
         "Has an expiry with a zero before it, which is octal for some.",
         |f| f.saying(f.payload_where("exp", &format!("0{}", f.now() + 300))),
     ),
-    token("hexadecimal", "RFC 8259 6", "Has its expiry in hexadecimal.", |f| {
+    Json.token("hexadecimal", "RFC 8259 6", "Has its expiry in hexadecimal.", |f| {
         f.saying(f.payload_where("exp", &format!("{:#x}", f.now() + 300)))
     }),
-    token("control_character", "RFC 8259 7", "Has a bare line end in a text, for logs.", |f| {
+    Json.token("control_character", "RFC 8259 7", "Has a bare line end in a text, for logs.", |f| {
         with(f, ",\"x\":\"a\nb\"")
     }),
-    token("deep_lists", "CVE-2025-53864; RFC 8259 9", "Has a thousand arrays within each other.", |f| {
+    Json.token("deep_lists", "CVE-2025-53864; RFC 8259 9", "Has a thousand arrays within each other.", |f| {
         with(f, &nested("[", "]", 1000))
     }),
-    token("deep_objects", "CVE-2025-53864; RFC 8259 9", "Has five hundred objects within each other.", |f| {
-        with(f, &nested(r#"{"a":"#, "}", 500))
-    }),
-    token(
+    Json.token(
+        "deep_objects",
+        "CVE-2025-53864; RFC 8259 9",
+        "Has five hundred objects within each other.",
+        |f| with(f, &nested(r#"{"a":"#, "}", 500)),
+    ),
+    Json.token(
         "deep_header",
         "RFC 8259 9; field",
         "Has a thousand arrays within each other in its header.",
         |f| header_with(f, &nested("[", "]", 1000)),
     ),
-    token("deep_and_never_closed", "RFC 8259 9; field", "Opens ten thousand arrays and closes none.", |f| {
-        f.saying(format!("{{\"x\":{}", "[".repeat(10_000)))
-    }),
+    Json.token(
+        "deep_and_never_closed",
+        "RFC 8259 9; field",
+        "Opens ten thousand arrays and closes none.",
+        |f| f.saying(format!("{{\"x\":{}", "[".repeat(10_000))),
+    ),
 ];

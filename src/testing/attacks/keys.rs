@@ -1,21 +1,12 @@
 //! Which key a token is held against, and as what.
 
 use super::{
-    attack::{Attack, Category, Needs, Run},
+    attack::{Attack, Category::KeyConfusion, Needs},
     forge::{Forge, STRANGERS_KEYS, encode, parts, signed},
 };
 use crate::{keys::Algorithm, testing::signing::SigningKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-
-const fn token(
-    name: &'static str,
-    source: &'static str,
-    what: &'static str,
-    run: fn(&Forge) -> String,
-) -> Attack {
-    Attack::new(Category::KeyConfusion, name, source, what, Run::Token(run))
-}
 
 /// The lines between the dashes.
 fn body_of(pem: &str) -> String {
@@ -86,153 +77,164 @@ fn by_kid(forge: &Forge, kid: impl Into<Value>, secret: &[u8]) -> String {
 }
 
 pub(super) const ATTACKS: &[Attack] = &[
-    token(
+    KeyConfusion.token(
         "hmac_with_public_pem",
         "RFC 8725 2.1; CVE-2015-9235; CVE-2016-10555",
         "Takes the public key, as PEM, for an HMAC secret.",
         |forge| forge.hmac(forge.pem().as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_trimmed_pem",
         "RFC 8725 2.1; CVE-2016-5431",
         "Takes the public key for an HMAC secret, as PEM without the last line's end.",
         |forge| forge.hmac(forge.pem().trim_end().as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_pkcs1_pem",
         "RFC 8725 2.1; CVE-2017-11424; CVE-2023-48223",
         "Takes the public key for an HMAC secret, under PEM's other label, `RSA PUBLIC KEY`.",
         |forge| forge.hmac(pkcs1_pem(forge).as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_public_der",
         "RFC 8725 2.1",
         "Takes the public key, as DER, for an HMAC secret.",
         |forge| forge.hmac(&der(forge)),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_pem_body",
         "RFC 8725 2.1",
         "Takes the base64 text between the dashes of the public key's PEM for an HMAC secret.",
         |forge| forge.hmac(body_of(&forge.pem()).as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_jwk",
         "RFC 8725 2.1",
         "Takes the public key's JWK, as it is published, for an HMAC secret.",
         |forge| forge.hmac(Value::Object(forge.jwk(forge.public())).to_string().as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_key_set",
         "RFC 8725 2.1",
         "Takes the whole published key set for an HMAC secret.",
         |forge| forge.hmac(forge.issuer.jwks().to_string().as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_key_material",
         "RFC 8725 2.1",
         "Takes the public key's own bytes, its modulus or its point, for an HMAC secret.",
         |forge| forge.hmac(&material(forge)),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_openssh_key",
         "RFC 8725 2.1; CVE-2022-29217",
         "Takes the public key, as OpenSSH writes it, for an HMAC secret.",
         |forge| forge.hmac(openssh(forge).as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_empty_secret",
         "RFC 7518 3.2; CVE-2019-20933",
         "Is signed with an empty HMAC secret, or one of zeros, which HMAC takes for the same.",
         |forge| forge.hmac(b""),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_a_word",
         "RFC 8725 2.2; RFC 8725 3.5",
         "Is signed with the secret of every tutorial.",
         |forge| forge.hmac(b"secret"),
     ),
-    token(
+    KeyConfusion.token(
         "hmac_with_kid",
         "RFC 8725 3.5; field",
         "Is signed with its own `kid` for an HMAC secret.",
         |forge| forge.hmac(forge.kid().as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "kid_as_a_path",
         "RFC 8725 3.10; field",
         "Has a path to an empty file for `kid`, and is signed with an empty secret.",
         |forge| by_kid(forge, "../../../../../../dev/null", b""),
     ),
-    token(
+    KeyConfusion.token(
         "kid_as_sql",
         "RFC 8725 3.10; field",
         "Has SQL for `kid` that selects a secret of the forger's choice.",
         |forge| by_kid(forge, "x' UNION SELECT 'secret' --", b"secret"),
     ),
-    token(
+    KeyConfusion.token(
         "kid_as_a_query",
         "RFC 8725 3.10; field",
         "Has a document store's operator for `kid`, which any key matches.",
         |forge| by_kid(forge, json!({"$ne": null}), b"secret"),
     ),
-    token("kid_as_a_url", "RFC 8725 3.10", "Has the address of a stranger's keys for `kid`.", |forge| {
-        forge.strangers_with([("kid", forge.url(STRANGERS_KEYS).into())])
-    }),
-    token(
-        "kid_of_nobody",
+    KeyConfusion.token(
+        "kid_as_a_url",
+        "RFC 8725 3.10",
+        "Has the address of a stranger's keys for `kid`.",
+        |forge| forge.strangers_with([("kid", forge.url(STRANGERS_KEYS).into())]),
+    ),
+    KeyConfusion
+        .token(
+            "kid_of_nobody",
+            "RFC 7515 4.1.4",
+            "Names a key that does not exist, above a good signature.",
+            |forge| forge.sealed(forge.header_with("kid", "nobody"), forge.payload()),
+        )
+        .needs_a(Needs::NamedKeys),
+    KeyConfusion
+        .token(
+            "kid_of_another_key",
+            "RFC 7515 4.1.4; RFC 8725 3.1",
+            "Names another published key, of another kind, above a good signature.",
+            |forge| {
+                let other =
+                    if forge.algorithm == Algorithm::ES384 { Algorithm::ES256 } else { Algorithm::ES384 };
+                let kid = forge.issuer.key_for(other).0;
+                forge.sealed(forge.header_with("kid", kid), forge.payload())
+            },
+        )
+        .needs_a(Needs::NamedKeys),
+    KeyConfusion
+        .token(
+            "kid_in_another_case",
+            "RFC 7517 4.5",
+            "Names the good key in the other case, above a good signature.",
+            |forge| forge.sealed(forge.header_with("kid", forge.kid().to_ascii_uppercase()), forge.payload()),
+        )
+        .needs_a(Needs::NamedKeys),
+    KeyConfusion.token(
+        "kid_a_number",
         "RFC 7515 4.1.4",
-        "Names a key that does not exist, above a good signature.",
-        |forge| forge.sealed(forge.header_with("kid", "nobody"), forge.payload()),
-    )
-    .needs_a(Needs::NamedKeys),
-    token(
-        "kid_of_another_key",
-        "RFC 7515 4.1.4; RFC 8725 3.1",
-        "Names another published key, of another kind, above a good signature.",
-        |forge| {
-            let other = if forge.algorithm == Algorithm::ES384 { Algorithm::ES256 } else { Algorithm::ES384 };
-            let kid = forge.issuer.key_for(other).0;
-            forge.sealed(forge.header_with("kid", kid), forge.payload())
-        },
-    )
-    .needs_a(Needs::NamedKeys),
-    token(
-        "kid_in_another_case",
-        "RFC 7517 4.5",
-        "Names the good key in the other case, above a good signature.",
-        |forge| forge.sealed(forge.header_with("kid", forge.kid().to_ascii_uppercase()), forge.payload()),
-    )
-    .needs_a(Needs::NamedKeys),
-    token("kid_a_number", "RFC 7515 4.1.4", "Has a number for `kid`, above a good signature.", |forge| {
-        forge.sealed(forge.header_with("kid", 1), forge.payload())
-    }),
-    token(
-        "kid_huge",
-        "RFC 8725 3.10; field",
-        "Has a `kid` of 3000 letters, for logs and caches, above a good signature.",
-        |forge| forge.sealed(forge.header_with("kid", "k".repeat(3000)), forge.payload()),
-    )
-    .needs_a(Needs::NamedKeys),
-    token(
+        "Has a number for `kid`, above a good signature.",
+        |forge| forge.sealed(forge.header_with("kid", 1), forge.payload()),
+    ),
+    KeyConfusion
+        .token(
+            "kid_huge",
+            "RFC 8725 3.10; field",
+            "Has a `kid` of 3000 letters, for logs and caches, above a good signature.",
+            |forge| forge.sealed(forge.header_with("kid", "k".repeat(3000)), forge.payload()),
+        )
+        .needs_a(Needs::NamedKeys),
+    KeyConfusion.token(
         "kid_with_line_ends",
         "RFC 8725 3.10; RFC 9110 5.5; field",
         "Has a line end in its `kid`, which no header can carry: a challenge that repeats it panicked here.",
         |forge| forge.strangers_with([("kid", "x\r\nset-cookie: a=b\r\n\u{1F511}".into())]),
     ),
-    token(
+    KeyConfusion.token(
         "strangers_key",
         "RFC 7515 5.2",
         "Is signed by a stranger, under the stranger's own `kid`.",
         |forge| forge.strangers_with([]),
     ),
-    token(
+    KeyConfusion.token(
         "strangers_key_under_our_kid",
         "RFC 7515 5.2",
         "Is signed by a stranger who names our key.",
         |forge| forge.strangers(&forge.header()),
     ),
-    token(
+    KeyConfusion.token(
         "strangers_key_without_kid",
         "RFC 7515 5.2; RFC 7515 4.1.4",
         "Is signed by a stranger who names no key.",
@@ -242,13 +244,13 @@ pub(super) const ATTACKS: &[Attack] = &[
             forge.strangers(&header)
         },
     ),
-    token(
+    KeyConfusion.token(
         "jwk_in_the_header",
         "RFC 7515 4.1.3; CVE-2018-0114",
         "Brings the stranger's public key along, in the header's `jwk`.",
         |forge| forge.strangers_with([("jwk", forge.strangers_jwk().into())]),
     ),
-    token(
+    KeyConfusion.token(
         "secret_jwk_in_the_header",
         "RFC 7515 4.1.3; field",
         "Brings an HMAC secret along, in the header's `jwk`.",
@@ -258,19 +260,19 @@ pub(super) const ATTACKS: &[Attack] = &[
             signed(&secret, &header.to_string(), &forge.payload())
         },
     ),
-    token(
+    KeyConfusion.token(
         "jku_of_a_stranger",
         "RFC 8725 3.10; field",
         "Names the address of the stranger's key set, `jku`.",
         |forge| forge.strangers_with([("jku", forge.url(STRANGERS_KEYS).into())]),
     ),
-    token(
+    KeyConfusion.token(
         "x5u_of_a_stranger",
         "RFC 7515 4.1.5; RFC 8725 3.10",
         "Names the address of the stranger's certificate, `x5u`.",
         |forge| forge.strangers_with([("x5u", forge.url(STRANGERS_KEYS).into())]),
     ),
-    token(
+    KeyConfusion.token(
         "x5c_of_a_stranger",
         "RFC 7515 4.1.6; field",
         "Brings the stranger's key along where a certificate stands, `x5c`.",
@@ -279,7 +281,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             forge.strangers_with([("x5c", json!([body_of(&pem)]))])
         },
     ),
-    token(
+    KeyConfusion.token(
         "thumbprint_of_a_stranger",
         "RFC 7515 4.1.8; field",
         "Names our key by `kid`, and the stranger's by `x5t#S256`.",
@@ -289,13 +291,13 @@ pub(super) const ATTACKS: &[Attack] = &[
             forge.strangers(&header)
         },
     ),
-    token(
+    KeyConfusion.token(
         "signed_by_its_audience",
         "RFC 8725 3.5; field",
         "Is signed with the API's own identifier for an HMAC secret.",
         |forge| forge.hmac(forge.aud().as_bytes()),
     ),
-    token(
+    KeyConfusion.token(
         "public_key_for_a_signature",
         "RFC 7515 5.2; field",
         "Brings the public key where its signature should be.",

@@ -1,21 +1,8 @@
 //! Requests without a token, for another spelling of the path or by another method: whatever reaches the handler must have
 //! passed its guard.
 
-use super::{
-    attack::{Answer, Attack, Category, Run},
-    forge::Forge,
-};
+use super::attack::{Answer, Attack, Category::Http};
 use http::{Method, Uri, request::Parts};
-
-const fn request(
-    name: &'static str,
-    source: &'static str,
-    what: &'static str,
-    answer: Answer,
-    run: fn(&Forge, &mut Parts),
-) -> Attack {
-    Attack::new(Category::Http, name, source, what, Run::Request(run)).is_answered(answer)
-}
 
 /// The path spelt in another way, without a token.
 pub(super) fn spell(parts: &mut Parts, spelling: impl Fn(&str) -> String) {
@@ -28,14 +15,14 @@ pub(super) fn spell(parts: &mut Parts, spelling: impl Fn(&str) -> String) {
 use Answer::ClientError;
 
 pub(super) const ATTACKS: &[Attack] = &[
-    request(
+    Http.request(
         "head_without_a_token",
         "RFC 9110 9.3.2; field",
         "Asks with HEAD, which a GET route answers, too.",
         ClientError,
         |_, p| p.method = Method::HEAD,
     ),
-    request(
+    Http.request(
         "unknown_method",
         "RFC 9110 9.1; field",
         "Asks with a method that nobody knows.",
@@ -44,7 +31,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             p.method = Method::from_bytes(b"FETCH").unwrap_or_default();
         },
     ),
-    request(
+    Http.request(
         "method_in_small_letters",
         "RFC 9110 9.1; field",
         "Asks with its method in small letters, which is another one.",
@@ -54,18 +41,24 @@ pub(super) const ATTACKS: &[Attack] = &[
                 Method::from_bytes(p.method.as_str().to_ascii_lowercase().as_bytes()).unwrap_or_default();
         },
     ),
-    request("path_with_two_slashes", "field", "Asks for the path with two slashes.", ClientError, |_, p| {
-        // An address that begins with two slashes would be a host.
-        spell(p, |path| format!("http://host/{path}"));
-    }),
-    request(
+    Http.request(
+        "path_with_two_slashes",
+        "field",
+        "Asks for the path with two slashes.",
+        ClientError,
+        |_, p| {
+            // An address that begins with two slashes would be a host.
+            spell(p, |path| format!("http://host/{path}"));
+        },
+    ),
+    Http.request(
         "path_with_dots",
         "RFC 3986 5.2.4; field",
         "Asks for the path by way of another one.",
         ClientError,
         |_, p| spell(p, |path| format!("/health/..{path}")),
     ),
-    request(
+    Http.request(
         "path_with_encoded_dots",
         "RFC 3986 6.2.2; field",
         "Asks for the path by way of another one, its dots encoded.",
@@ -74,14 +67,14 @@ pub(super) const ATTACKS: &[Attack] = &[
             spell(p, |path| format!("/health/%2e%2e{path}"));
         },
     ),
-    request(
+    Http.request(
         "path_with_parameter",
         "RFC 3986 3.3; field",
         "Asks for the path with a parameter behind a semicolon.",
         ClientError,
         |_, p| spell(p, |path| format!("{path};a=b")),
     ),
-    request(
+    Http.request(
         "path_with_encoded_slash",
         "RFC 3986 6.2.2; field",
         "Asks for the path with an encoded slash before it.",
@@ -90,14 +83,14 @@ pub(super) const ATTACKS: &[Attack] = &[
             spell(p, |path| path.replacen('/', "/%2F", 1));
         },
     ),
-    request(
+    Http.request(
         "path_in_capitals",
         "RFC 3986 6.2.2; field",
         "Asks for the path in capitals.",
         ClientError,
         |_, p| spell(p, |path| format!("{}?case", path.to_ascii_uppercase())),
     ),
-    request(
+    Http.request(
         "path_encoded",
         "RFC 3986 6.2.2; field",
         "Asks for the path with its letters percent-encoded.",
@@ -111,28 +104,28 @@ pub(super) const ATTACKS: &[Attack] = &[
             });
         },
     ),
-    request(
+    Http.request(
         "path_with_slash_behind",
         "field",
         "Asks for the path with a slash behind it.",
         ClientError,
         |_, p| spell(p, |path| format!("{path}/")),
     ),
-    request(
+    Http.request(
         "path_with_extension",
         "field",
         "Asks for the path as if it were a style sheet, which everybody may have.",
         ClientError,
         |_, p| spell(p, |path| format!("{path}.css")),
     ),
-    request(
+    Http.request(
         "path_that_mentions_a_public_one",
         "RFC 3986 3.4; field",
         "Has the path of what is public in its query, for a guard that looks for it anywhere in the address.",
         ClientError,
         |_, p| spell(p, |path| format!("{path}?next=/health/login/static/logo.png")),
     ),
-    request(
+    Http.request(
         "path_as_a_whole_address",
         "RFC 9112 3.2.2; field",
         "Asks for the path as a whole address, as one asks a proxy.",
@@ -141,7 +134,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             spell(p, |path| format!("http://localhost{path}"));
         },
     ),
-    request(
+    Http.request(
         "path_with_a_zero",
         "field",
         "Asks for the path with an encoded zero byte behind it.",

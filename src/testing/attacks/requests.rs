@@ -1,7 +1,7 @@
 //! Where in a request the token stands, and requests that have none.
 
 use super::{
-    attack::{Answer, Attack, Category, Run},
+    attack::{Answer, Attack, Category::Http},
     forge::Forge,
     paths::spell,
     stage::bear,
@@ -13,16 +13,6 @@ use http::{
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
 };
-
-const fn request(
-    name: &'static str,
-    source: &'static str,
-    what: &'static str,
-    answer: Answer,
-    run: fn(&Forge, &mut Parts),
-) -> Attack {
-    Attack::new(Category::Http, name, source, what, Run::Request(run)).is_answered(answer)
-}
 
 fn add(parts: &mut Parts, name: HeaderName, value: impl AsRef<[u8]>) {
     if let Ok(value) = HeaderValue::from_bytes(value.as_ref()) {
@@ -42,133 +32,137 @@ fn good(forge: &Forge) -> String {
 use Answer::{InvalidRequest, NoCredentials};
 
 pub(super) const ATTACKS: &[Attack] = &[
-    request("no_token", "RFC 6750 3", "Brings nothing.", NoCredentials, |_, _| {}),
-    request(
+    Http.request("no_token", "RFC 6750 3", "Brings nothing.", NoCredentials, |_, _| {}),
+    Http.request(
         "empty_authorization",
         "RFC 6750 3; field",
         "Has an empty `Authorization`.",
         NoCredentials,
         |_, p| say(p, ""),
     ),
-    request(
+    Http.request(
         "bearer_alone",
         "RFC 6750 2.1",
         "Has a scheme, and no token behind it.",
         InvalidRequest,
         |_, p| say(p, "Bearer"),
     ),
-    request(
+    Http.request(
         "bearer_and_a_space",
         "RFC 6750 2.1; field",
         "Has a scheme and spaces, and no token behind them.",
         InvalidRequest,
         |_, p| say(p, "Bearer   "),
     ),
-    request(
+    Http.request(
         "token_without_a_scheme",
         "RFC 6750 2.1",
         "Has a good token, and no scheme before it.",
         NoCredentials,
         |f, p| say(p, good(f)),
     ),
-    request(
+    Http.request(
         "scheme_basic",
         "RFC 7617 2; field",
         "Has a good token for a password.",
         NoCredentials,
         |f, p| say(p, format!("Basic {}", STANDARD.encode(format!("alice:{}", good(f))))),
     ),
-    request(
+    Http.request(
         "scheme_dpop",
         "RFC 9449 7.1",
         "Has a good token under the scheme of proofs, and no proof.",
         NoCredentials,
         |f, p| say(p, format!("DPoP {}", good(f))),
     ),
-    request(
+    Http.request(
         "scheme_longer",
         "RFC 6750 2.1; field",
         "Has a good token under a scheme that begins with `Bearer`.",
         NoCredentials,
         |f, p| say(p, format!("Bearers {}", good(f))),
     ),
-    request(
+    Http.request(
         "scheme_before_the_scheme",
         "RFC 9110 11.4; field",
         "Has another scheme before `Bearer`, for a reader that looks for it anywhere.",
         NoCredentials,
         |f, p| say(p, format!("Negotiate Bearer {}", good(f))),
     ),
-    request(
+    Http.request(
         "bearer_twice",
         "RFC 6750 2.1; field",
         "Has the scheme twice before a good token.",
         InvalidRequest,
         |f, p| say(p, format!("Bearer Bearer {}", good(f))),
     ),
-    request("tab_for_the_space", "RFC 9110 11.4", "Has a tab behind its scheme.", InvalidRequest, |f, p| {
-        say(p, format!("Bearer\t{}", good(f)))
-    }),
-    request(
+    Http.request(
+        "tab_for_the_space",
+        "RFC 9110 11.4",
+        "Has a tab behind its scheme.",
+        InvalidRequest,
+        |f, p| say(p, format!("Bearer\t{}", good(f))),
+    ),
+    Http.request(
         "tab_behind_the_space",
         "RFC 9110 11.4",
         "Has a space and a tab behind its scheme.",
         InvalidRequest,
         |f, p| say(p, format!("Bearer \t{}", good(f))),
     ),
-    request(
+    Http.request(
         "no_break_space",
         "RFC 9110 11.4; field",
         "Has a no-break space before its token.",
         InvalidRequest,
         |f, p| say(p, [b"Bearer \xA0", good(f).as_bytes()].concat()),
     ),
-    request(
+    Http.request(
         "colon_for_the_space",
         "RFC 6750 2.1; field",
         "Has a colon behind its scheme.",
         InvalidRequest,
         |f, p| say(p, format!("Bearer:{}", good(f))),
     ),
-    request("token_in_quotes", "RFC 6750 2.1", "Has its token in quotes.", InvalidRequest, |f, p| {
+    Http.request("token_in_quotes", "RFC 6750 2.1", "Has its token in quotes.", InvalidRequest, |f, p| {
         say(p, format!("Bearer \"{}\"", good(f)))
     }),
-    request(
+    Http.request(
         "token_as_a_parameter",
         "RFC 9110 11.4",
         "Has its token as a parameter of the scheme.",
         InvalidRequest,
         |f, p| say(p, format!("Bearer token={}", good(f))),
     ),
-    request(
+    Http.request(
         "words_behind_the_token",
         "RFC 6750 2.1",
         "Has a word behind its token.",
         InvalidRequest,
         |f, p| say(p, format!("Bearer {} admin", good(f))),
     ),
-    request(
+    Http.request(
         "two_tokens_in_one_header",
         "RFC 9110 5.3; field",
         "Has two tokens with a comma between, as a proxy joins headers.",
         InvalidRequest,
         |f, p| say(p, format!("Bearer {}, Bearer {}", f.good().expired().sign(), good(f))),
     ),
-    request(
+    Http.request(
         "token_behind_another_scheme",
         "RFC 9110 11.4; field",
         "Has a good token behind the credentials of another scheme, with a comma between.",
         NoCredentials,
         |f, p| say(p, format!("Basic YTpi, Bearer {}", good(f))),
     ),
-    request(
+    Http.request(
         "bytes_beyond_ascii",
         "RFC 6750 2.1; field",
         "Has a byte in its token that is no character.",
         InvalidRequest,
         |f, p| say(p, [b"Bearer ", good(f).as_bytes(), b"\xFF"].concat()),
     ),
-    request(
+    Http.request(
         "two_headers_good_first",
         "RFC 6750 2; field",
         "Has two `Authorization` headers, the first of which is good.",
@@ -178,7 +172,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             say(p, format!("Bearer {}", f.good().expired().sign()));
         },
     ),
-    request(
+    Http.request(
         "two_headers_good_last",
         "RFC 6750 2; field",
         "Has two `Authorization` headers, the last of which is good.",
@@ -188,7 +182,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             say(p, format!("Bearer {}", good(f)));
         },
     ),
-    request(
+    Http.request(
         "two_schemes",
         "RFC 6750 2; field",
         "Has two `Authorization` headers, of two schemes.",
@@ -198,7 +192,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             say(p, format!("Bearer {}", good(f)));
         },
     ),
-    request(
+    Http.request(
         "token_in_the_query",
         "RFC 6750 2.3; RFC 9700 4.3.2",
         "Has a good token in the query, where logs and referrers keep it.",
@@ -208,7 +202,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             spell(p, |path| format!("{path}?access_token={token}"));
         },
     ),
-    request(
+    Http.request(
         "broken_query",
         "field",
         "Has a token in the query that is no UTF-8: a reader panicked here.",
@@ -217,7 +211,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             spell(p, |path| format!("{path}?token=%FF&access_token=%"));
         },
     ),
-    request(
+    Http.request(
         "token_in_a_cookie",
         "RFC 6750 2; field",
         "Has a good token in a cookie, which a browser sends from any page.",
@@ -231,7 +225,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             );
         },
     ),
-    request(
+    Http.request(
         "token_for_the_proxy",
         "RFC 9110 11.7.2; field",
         "Has a good token in `Proxy-Authorization`.",
@@ -240,7 +234,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             add(p, PROXY_AUTHORIZATION, format!("Bearer {}", good(f)));
         },
     ),
-    request(
+    Http.request(
         "token_in_a_forwarded_header",
         "RFC 6750 2; field",
         "Has a good token in the headers in which proxies hand it on.",
@@ -257,7 +251,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             }
         },
     ),
-    request(
+    Http.request(
         "token_in_a_subprotocol",
         "RFC 6455 4.1; field",
         "Has a good token among the WebSocket's subprotocols.",
@@ -266,7 +260,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             add(p, SEC_WEBSOCKET_PROTOCOL, format!("bearer, {}", good(f)));
         },
     ),
-    request(
+    Http.request(
         "user_in_a_header",
         "field",
         "Says who it is in the headers in which proxies say that.",
@@ -279,7 +273,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             }
         },
     ),
-    request(
+    Http.request(
         "original_path_in_a_header",
         "field",
         "Says that it asked for another path.",
@@ -290,7 +284,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             }
         },
     ),
-    request(
+    Http.request(
         "method_in_a_header",
         "field",
         "Says that it asked with another method.",
@@ -301,12 +295,18 @@ pub(super) const ATTACKS: &[Attack] = &[
             }
         },
     ),
-    request("from_this_machine", "field", "Says that it comes from this machine.", NoCredentials, |_, p| {
-        add(p, HeaderName::from_static("x-forwarded-for"), "127.0.0.1");
-        add(p, HeaderName::from_static("forwarded"), "for=127.0.0.1;host=localhost");
-        add(p, HeaderName::from_static("x-real-ip"), "127.0.0.1");
-    }),
-    request(
+    Http.request(
+        "from_this_machine",
+        "field",
+        "Says that it comes from this machine.",
+        NoCredentials,
+        |_, p| {
+            add(p, HeaderName::from_static("x-forwarded-for"), "127.0.0.1");
+            add(p, HeaderName::from_static("forwarded"), "for=127.0.0.1;host=localhost");
+            add(p, HeaderName::from_static("x-real-ip"), "127.0.0.1");
+        },
+    ),
+    Http.request(
         "looks_like_preflight",
         "field",
         "Has the headers of a preflight, which needs no token, with another method.",
@@ -316,7 +316,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             add(p, HeaderName::from_static("access-control-request-method"), "GET");
         },
     ),
-    request(
+    Http.request(
         "caller_in_the_extensions",
         "field",
         "Has a verified caller in its extensions, whom nobody verified.",
@@ -328,7 +328,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             p.extensions.clone_from(attached.extensions());
         },
     ),
-    request(
+    Http.request(
         "good_token_of_another_path",
         "RFC 8725 3.9",
         "Brings a token whose audience is this path and not this API.",

@@ -1,7 +1,7 @@
 //! What the token permits: only a space stands between scopes (RFC 6749 section 3.3).
 
 use super::{
-    attack::{Answer, Attack, Category, Needs, Run},
+    attack::{Answer, Attack, Category::Rights, Needs},
     forge::Forge,
 };
 use serde_json::{Value, json};
@@ -12,9 +12,7 @@ const fn token(
     what: &'static str,
     run: fn(&Forge) -> String,
 ) -> Attack {
-    Attack::new(Category::Rights, name, source, what, Run::Token(run))
-        .is_answered(Answer::InsufficientScope)
-        .needs_a(Needs::Scopes)
+    Rights.token(name, source, what, run).is_answered(Answer::InsufficientScope).needs_a(Needs::Scopes)
 }
 
 fn scope(forge: &Forge) -> String {

@@ -1,6 +1,6 @@
 use super::{
     Attempt,
-    forge::parts,
+    forge::forged,
     stage::{App, Target, bear},
 };
 use crate::{
@@ -193,8 +193,7 @@ impl Route<'_> {
         report: &mut RouteReport,
     ) {
         let token = self.guarded.token_with(grants);
-        let [header, payload, signature] = parts(&token.clone().sign());
-        let forged = format!("{header}.{payload}.{}", "A".repeat(signature.len()));
+        let forged = forged(&token.clone().sign(), 0);
         for (what, token) in [("an expired token", token.expired().sign()), ("a forged token", forged)] {
             let status = self.ask(address, Some(token)).await;
             report.refused(&self.place, format_args!("{what}{rights}"), status);

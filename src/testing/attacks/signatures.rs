@@ -1,20 +1,11 @@
 //! The signature's own bytes.
 
 use super::{
-    attack::{Attack, Category, Run},
+    attack::{Attack, Category::Signature},
     forge::{Forge, decode, encode, parts, unhex},
 };
 use crate::keys::Algorithm::{ES256, EdDSA, RS256};
 use serde_json::Value;
-
-const fn token(
-    name: &'static str,
-    source: &'static str,
-    what: &'static str,
-    run: fn(&Forge) -> String,
-) -> Attack {
-    Attack::new(Category::Signature, name, source, what, Run::Token(run))
-}
 
 /// The good token of the application's own algorithm.
 fn good(forge: &Forge, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
@@ -65,34 +56,47 @@ fn modulus(forge: &Forge) -> Vec<u8> {
 }
 
 pub(super) const ATTACKS: &[Attack] = &[
-    token("signature_empty", "CVE-2020-28042; RFC 7515 5.2", "Has nothing behind its last dot.", |forge| {
-        good(forge, |_| Vec::new())
-    }),
-    token(
+    Signature.token(
+        "signature_empty",
+        "CVE-2020-28042; RFC 7515 5.2",
+        "Has nothing behind its last dot.",
+        |forge| good(forge, |_| Vec::new()),
+    ),
+    Signature.token(
         "signature_of_one_byte",
         "RFC 7515 5.2; field",
         "Has the signature's first byte alone, for a reader that compares as far as it goes.",
         |forge| good(forge, |signature| signature.into_iter().take(1).collect()),
     ),
-    token("signature_flipped", "RFC 7515 5.2", "Has one bit of the signature flipped.", |forge| {
+    Signature.token("signature_flipped", "RFC 7515 5.2", "Has one bit of the signature flipped.", |forge| {
         good(forge, |mut signature| {
             signature.last_mut().into_iter().for_each(|byte| *byte ^= 1);
             signature
         })
     }),
-    token("signature_cut", "RFC 7515 5.2; RFC 8017 8.2.2", "Lacks the signature's last byte.", |forge| {
-        good(forge, |mut signature| {
-            signature.pop();
-            signature
-        })
-    }),
-    token("signature_longer", "RFC 7515 5.2; RFC 8017 8.2.2", "Has a byte behind the signature.", |forge| {
-        good(forge, |mut signature| {
-            signature.push(0);
-            signature
-        })
-    }),
-    token(
+    Signature.token(
+        "signature_cut",
+        "RFC 7515 5.2; RFC 8017 8.2.2",
+        "Lacks the signature's last byte.",
+        |forge| {
+            good(forge, |mut signature| {
+                signature.pop();
+                signature
+            })
+        },
+    ),
+    Signature.token(
+        "signature_longer",
+        "RFC 7515 5.2; RFC 8017 8.2.2",
+        "Has a byte behind the signature.",
+        |forge| {
+            good(forge, |mut signature| {
+                signature.push(0);
+                signature
+            })
+        },
+    ),
+    Signature.token(
         "signature_after_a_zero",
         "RFC 7515 5.2; RFC 8017 8.2.2",
         "Has a zero before the signature, which leaves the number as it is.",
@@ -103,10 +107,10 @@ pub(super) const ATTACKS: &[Attack] = &[
             })
         },
     ),
-    token("signature_twice", "RFC 7515 5.2", "Has the signature twice.", |forge| {
+    Signature.token("signature_twice", "RFC 7515 5.2", "Has the signature twice.", |forge| {
         good(forge, |signature| signature.repeat(2))
     }),
-    token(
+    Signature.token(
         "signature_backwards",
         "RFC 7515 5.2; field",
         "Has the signature's bytes in the other order.",
@@ -117,7 +121,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             })
         },
     ),
-    token(
+    Signature.token(
         "claims_changed",
         "RFC 7515 5.2",
         "Has another subject, under the signature of the first.",
@@ -127,11 +131,16 @@ pub(super) const ATTACKS: &[Attack] = &[
             format!("{header}.{}.{signature}", encode(Value::Object(root.claims().clone()).to_string()))
         },
     ),
-    token("header_changed", "RFC 7515 5.2", "Has one more member in its header than was signed.", |forge| {
-        let [_, payload, signature] = parts(&forge.good().sign());
-        format!("{}.{payload}.{signature}", encode(forge.header_with("note", "added")))
-    }),
-    token(
+    Signature.token(
+        "header_changed",
+        "RFC 7515 5.2",
+        "Has one more member in its header than was signed.",
+        |forge| {
+            let [_, payload, signature] = parts(&forge.good().sign());
+            format!("{}.{payload}.{signature}", encode(forge.header_with("note", "added")))
+        },
+    ),
+    Signature.token(
         "signature_over_the_claims_alone",
         "RFC 7515 5.1; field",
         "Is signed without its header.",
@@ -141,7 +150,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             format!("{header}.{payload}.{}", encode(signature))
         },
     ),
-    token(
+    Signature.token(
         "signature_over_the_text",
         "RFC 7515 5.1; RFC 7797 3",
         "Is signed over its JSON, and not over its base64url.",
@@ -151,22 +160,22 @@ pub(super) const ATTACKS: &[Attack] = &[
             format!("{}.{}.{}", encode(header), encode(payload), encode(signature))
         },
     ),
-    token(
+    Signature.token(
         "ecdsa_zero",
         "CVE-2022-21449",
         "Has an ECDSA signature of zeros, which fits any message where nobody looks.",
         |forge| forge.under(ES256, |signature| vec![0; signature.len()]),
     ),
-    token(
+    Signature.token(
         "ecdsa_of_the_order",
         "CVE-2022-21449; field",
         "Has the group's order for both numbers of ECDSA, which is zero in another coat.",
         |forge| forge.under(ES256, |_| unhex(P256_ORDER).repeat(2)),
     ),
-    token("ecdsa_of_ones", "RFC 7518 3.4; field", "Has one for both numbers of ECDSA.", |forge| {
+    Signature.token("ecdsa_of_ones", "RFC 7518 3.4; field", "Has one for both numbers of ECDSA.", |forge| {
         forge.under(ES256, |signature| (0..signature.len()).map(|at| u8::from(at % 32 == 31)).collect())
     }),
-    token(
+    Signature.token(
         "ecdsa_in_der",
         "RFC 7518 3.4",
         "Has an ECDSA signature in DER, as TLS writes it: one token, two spellings.",
@@ -178,13 +187,18 @@ pub(super) const ATTACKS: &[Attack] = &[
             })
         },
     ),
-    token("ecdsa_swapped", "RFC 7518 3.4", "Has the two numbers of ECDSA in the other order.", |forge| {
-        forge.under(ES256, |signature| {
-            let (r, s) = halves(&signature);
-            [s, r].concat()
-        })
-    }),
-    token(
+    Signature.token(
+        "ecdsa_swapped",
+        "RFC 7518 3.4",
+        "Has the two numbers of ECDSA in the other order.",
+        |forge| {
+            forge.under(ES256, |signature| {
+                let (r, s) = halves(&signature);
+                [s, r].concat()
+            })
+        },
+    ),
+    Signature.token(
         "ecdsa_padded",
         "RFC 7518 3.4",
         "Has a zero before each number of ECDSA, which leaves both as they are.",
@@ -195,7 +209,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             })
         },
     ),
-    token(
+    Signature.token(
         "eddsa_plus_order",
         "RFC 8032 5.1.7",
         "Has the group's order added to its EdDSA signature: one token, two spellings.",
@@ -206,25 +220,33 @@ pub(super) const ATTACKS: &[Attack] = &[
             })
         },
     ),
-    token(
+    Signature.token(
         "eddsa_of_the_identity",
         "RFC 8032 5.1.7; field",
         "Has the neutral point and zero for its EdDSA signature, which fits where the key is weak.",
         |forge| forge.under(EdDSA, |signature| (0..signature.len()).map(|at| u8::from(at == 0)).collect()),
     ),
-    token("eddsa_zero", "RFC 8032 5.1.7", "Has an EdDSA signature of zeros.", |forge| {
+    Signature.token("eddsa_zero", "RFC 8032 5.1.7", "Has an EdDSA signature of zeros.", |forge| {
         forge.under(EdDSA, |signature| vec![0; signature.len()])
     }),
-    token("rsa_zero", "RFC 8017 8.2.2", "Has zero for its RSA signature, whose power is zero.", |forge| {
-        forge.under(RS256, |signature| vec![0; signature.len()])
-    }),
-    token("rsa_one", "RFC 8017 8.2.2", "Has one for its RSA signature, whose power is one.", |forge| {
-        forge.under(RS256, |signature| {
-            let last = signature.len().saturating_sub(1);
-            (0..signature.len()).map(|at| u8::from(at == last)).collect()
-        })
-    }),
-    token(
+    Signature.token(
+        "rsa_zero",
+        "RFC 8017 8.2.2",
+        "Has zero for its RSA signature, whose power is zero.",
+        |forge| forge.under(RS256, |signature| vec![0; signature.len()]),
+    ),
+    Signature.token(
+        "rsa_one",
+        "RFC 8017 8.2.2",
+        "Has one for its RSA signature, whose power is one.",
+        |forge| {
+            forge.under(RS256, |signature| {
+                let last = signature.len().saturating_sub(1);
+                (0..signature.len()).map(|at| u8::from(at == last)).collect()
+            })
+        },
+    ),
+    Signature.token(
         "rsa_modulus",
         "RFC 8017 5.2.2",
         "Has the modulus for its RSA signature, which is zero in another coat.",
@@ -233,7 +255,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             forge.under(RS256, |_| modulus.clone())
         },
     ),
-    token(
+    Signature.token(
         "rsa_plus_modulus",
         "RFC 8017 5.2.2",
         "Has the modulus added to its RSA signature: one token, two spellings.",
@@ -248,7 +270,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             })
         },
     ),
-    token(
+    Signature.token(
         "rsa_unpadded",
         "RFC 8017 9.2; RFC 8017 8.2.2",
         "Has its own padded hash for an RSA signature, as if the exponent were one.",
