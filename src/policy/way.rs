@@ -151,6 +151,8 @@ impl Node {
             Self::Term(term) => lacks(term.clone().into()),
             Self::Not(_) => lacks(Policy::of(self)),
             Self::All(parts) => parts.iter().for_each(|part| part.add_lacking(principal, lacking)),
+            // Said apart: `authenticated` asks nothing of a way, so to nobody it looks as near as what is met already.
+            Self::Any(_) if self.holds(principal) => {}
             Self::Any(parts) => {
                 let least = parts.iter().min_by_key(|part| part.way(principal).demand());
                 least.into_iter().for_each(|part| part.add_lacking(principal, lacking));
@@ -161,7 +163,7 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{role, sample::principal, scope};
+    use super::super::{authenticated, public, role, sample::principal, scope};
     use serde_json::json;
 
     #[test]
@@ -171,5 +173,13 @@ mod tests {
         let policy = scope("a") & (clerk() | !scope("a")) & clerk();
         assert_eq!(policy.lacking(Some(&caller)), [clerk()]);
         assert_eq!((scope("a") | clerk()).lacking(Some(&caller)), []);
+    }
+
+    #[test]
+    fn nobody_lacks_a_token_where_another_part_needs_none() {
+        let open = || authenticated() | public("a health check");
+        assert_eq!(open().lacking(None), []);
+        assert_eq!((open() & scope("a")).lacking(None), [scope("a")]);
+        assert_eq!((authenticated() | scope("a")).lacking(None), [authenticated()]);
     }
 }
