@@ -11,7 +11,7 @@
 )]
 
 use futures_util::FutureExt as _;
-use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::RngSeed};
+use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -902,14 +902,14 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-const CASES: u32 = 400;
+fn cases() -> u32 {
+    ProptestConfig::default().cases.max(400)
+}
 
 proptest! {
-    // A fixed seed: the gate must say the same of the same source. Turn it, and raise the cases, to look further.
     #![proptest_config(ProptestConfig {
-        cases: CASES,
+        cases: cases(),
         failure_persistence: None,
-        rng_seed: RngSeed::Fixed(7517),
         ..ProptestConfig::default()
     })]
 
@@ -922,10 +922,10 @@ proptest! {
 fn the_rules_hold_in_every_history_seen_from_outside() {
     run_histories();
     let tally = *TALLY.lock().unwrap();
-    println!("{CASES} histories: {tally:?}");
+    println!("{} histories: {tally:?}", cases());
     // None of the rules is kept by nothing ever happening.
     let Tally { requests, passed, unknown, unavailable, waited, promised, stale, fetches, failures } = tally;
     for count in [requests, passed, unknown, unavailable, waited, promised, stale, fetches, failures] {
-        assert!(count >= CASES as usize / 4, "{tally:?}");
+        assert!(count >= cases() as usize / 4, "{tally:?}");
     }
 }

@@ -142,7 +142,11 @@ fn agrees(explained: &Explained, caller: Option<&Principal>) -> Result<(), TestC
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(1024),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_policy_says_what_the_plain_evaluator_says(rule in rule(), caller in caller()) {

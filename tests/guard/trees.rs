@@ -257,7 +257,7 @@ fn a_tree_of_routers_answers_as_its_list_of_policies_does() {
 
     let requests = vec((select(&ASKED[..]), paths(), 0..TOKENS.len()), 60);
     let strategy = (vec(node(), 1..10), requests);
-    let mut runner = TestRunner::new(Config { cases: 256, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let property = |(nodes, requests): (Vec<Node>, Vec<(&str, String, usize)>)| {
         let (mut list, runs) = (List::default(), Runs::default());
         let routes = build(&nodes, "", &mut list, &runs);
