@@ -198,15 +198,15 @@ impl Record {
         let freshness = self.freshness(now);
         let is_full = waiting >= self.policy.max_waiting;
         let is_hung = self.in_flight().is_some_and(|attempt| attempt.is_hung(&self.policy, now));
+        let back_off = longest_back_off(self.failures().count());
+        let may_be_excused = self.failures().next().is_some_and(|last| self.excuses(last, back_off, now));
+        let may_judge = match freshness {
+            Freshness::Fresh => true,
+            Freshness::Stale => may_be_excused || is_hung,
+            Freshness::NeverLoaded | Freshness::Expired => false,
+        };
         match answer.verdict {
             Verdict::Judge => {
-                let back_off = longest_back_off(self.failures().count());
-                let excused = self.failures().any(|failure| self.excuses(failure, back_off, now));
-                let may_judge = match freshness {
-                    Freshness::Fresh => true,
-                    Freshness::Stale => excused || is_hung,
-                    Freshness::NeverLoaded | Freshness::Expired => false,
-                };
                 assert!(may_judge, "a set judges that is {freshness:?}");
                 let tries = answer.fetch || self.in_flight().is_some();
                 let tried = tries || self.failures().any(|(began, _)| self.is_past_its_time(began));
@@ -230,7 +230,8 @@ impl Record {
                 let under_way = answer.fetch || self.in_flight().is_some();
                 if freshness == Freshness::Fresh || (freshness == Freshness::Stale && (excused || is_hung)) {
                     assert_eq!(answer.verdict, Verdict::Judge, "a known key waits for no issuer");
-                } else if under_way && !is_full {
+                // Between the shortest back-off and the longest, the dice say which it is.
+                } else if under_way && !is_full && !may_judge {
                     assert_eq!(answer.verdict, Verdict::Wait, "whoever can wait is not sent away");
                 }
             }
