@@ -735,7 +735,10 @@ impl World {
     }
 
     fn hear(&mut self, waiter: Waiter, result: Result<Claims, AuthError>) {
+        let now = self.now();
         let mut side = self.origin.lock();
+        // Whoever has waited long enough asks once more, and so may find what is overdue.
+        side.record.give_up_overdue(now);
         if waiter.since.elapsed() >= MAX_WAIT
             && let Some(attempt) = waiter.attempt.and_then(|attempt| side.record.attempts.get_mut(attempt))
         {
