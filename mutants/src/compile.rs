@@ -47,6 +47,17 @@ pub fn build(tree: &mut Tree, pass: &Pass) -> Result<Vec<Program>> {
     Err("the copy does not compile after forty rounds".into())
 }
 
+/// Builds one program of tests, `lib` for the unit tests; `Err` within is the compiler's code.
+pub fn build_one(tree: &Tree, pass: &Pass, program: &str) -> Result<std::result::Result<Program, String>> {
+    let targets = if program == "lib" { vec!["--lib"] } else { vec!["--test", program] };
+    let said = cargo(tree, pass, &targets)?;
+    if !said.good {
+        let code = errors(&said.messages).find_map(|error| error["code"]["code"].as_str());
+        return Ok(Err(code.unwrap_or("none").to_owned()));
+    }
+    Ok(Ok(programs(&said.messages).pop().ok_or("cargo has built no program")?))
+}
+
 struct Said {
     good: bool,
     messages: Vec<Value>,

@@ -1,5 +1,6 @@
 //! Mutates the library where a mistake lets somebody in, and looks whether a test notices. See `README.md`.
 
+mod alone;
 mod compile;
 mod edit;
 mod judge;

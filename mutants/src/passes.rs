@@ -2,6 +2,7 @@
 
 use crate::{
     Place, Result,
+    alone::Alone,
     compile::{Pass, build},
     judge::Listed,
     list::{self, Mutant},
@@ -135,12 +136,39 @@ fn run(place: &Place, pass: &Pass, mutants: &[Mutant], figures: &mut Figures) ->
     }
     let file = Mutex::new(fs::OpenOptions::new().create(true).append(true).open(&results)?);
     tried(&tree.root, &programs, &tests, &open, |outcome| append(&file, &outcome));
+    let mut alone: Vec<&Mutant> = mutants.iter().filter(|mutant| is_of(pass, mutant)).collect();
+    alone.retain(|mutant| figures.dropped.get(&mutant.key).is_some_and(|code| !is_unviable(code)));
+    alone.retain(|mutant| !is_known(&mutant.key) || figures.dropped.remove(&mutant.key).is_none());
+    one_by_one(place, pass, &alone, figures, &file)
+}
+
+fn one_by_one(
+    place: &Place,
+    pass: &Pass,
+    mutants: &[&Mutant],
+    figures: &mut Figures,
+    file: &Mutex<fs::File>,
+) -> Result<()> {
+    if mutants.is_empty() {
+        return Ok(());
+    }
+    eprintln!("{} mutants without a switch, each built by itself", mutants.len());
+    let alone = Alone::new(place, pass)?;
+    for mutant in mutants {
+        figures.dropped.remove(&mutant.key);
+        match alone.tried(mutant)? {
+            Ok(outcome) => append(file, &outcome),
+            Err(code) => {
+                figures.dropped.insert(mutant.key.clone(), code);
+            }
+        }
+    }
     Ok(())
 }
 
 #[derive(Default)]
 struct Figures {
-    /// Those that could not be switched, and the compiler's code for why.
+    /// Those that do not compile, and the compiler's code for why.
     dropped: BTreeMap<String, String>,
 }
 
@@ -160,19 +188,16 @@ impl Figures {
         );
         let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
         self.dropped.values().for_each(|code| *codes.entry(code).or_default() += 1);
-        println!("without a switch: {}, by the compiler's code: {codes:?}", self.dropped.len());
+        println!("do not compile: {}, by the compiler's code: {codes:?}", self.dropped.len());
         let files = mutants.iter().filter(|mutant| NO_FILES.contains(&mutant.file.as_str())).count();
         println!("in builds that have no tests: {files}");
         for outcome in outcomes.values().filter(|outcome| outcome.caught.is_none()) {
             println!("survived, {} tests reach it: {}", outcome.tried, outcome.key);
         }
-        for (key, code) in self.dropped.iter().filter(|(_, code)| !is_unviable(code)) {
-            println!("without a switch, {code}: {key}");
-        }
     }
 }
 
-/// Errors about types: cargo-mutants' own change fails with the same.
+/// Errors about types, which are no matter of how the change is made. All others are tried alone.
 pub fn is_unviable(code: &str) -> bool {
     ["E0277", "E0308", "E0369", "E0599", "E0433", "E0425", "E0061", "E0282", "E0283", "E0423"].contains(&code)
 }
