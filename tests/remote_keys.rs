@@ -725,6 +725,22 @@ async fn how_long_and_how_many_may_wait_is_the_operators() {
 }
 
 #[tokio::test]
+async fn a_refresh_ahead_takes_nobody_off_the_number_of_those_that_wait() {
+    let origin = Origin::new();
+    let verifier = origin.trusting(origin.trusted().max_waiting(1));
+    assert_eq!(judged(&verifier, &origin.token()).await, OK);
+    origin.passes(seconds(550));
+    origin.keys_are(Mood::Hang);
+    let unknown = origin.unknown();
+    let mut waits = Box::pin(judged(&verifier, &unknown));
+    assert!(poll(&mut waits).is_pending());
+    assert_eq!(judged_at_once(&verifier, &origin.token()), OK, "and it is time to refresh");
+    assert_eq!(judged_at_once(&verifier, &unknown), "key_unknown", "one waits already");
+    drop(waits);
+    assert!(judged(&verifier, &unknown).now_or_never().is_none(), "there is room again");
+}
+
+#[tokio::test]
 async fn the_size_of_a_document_and_the_number_of_keys_are_the_operators_to_lower() {
     let origin = Origin::new();
     let text = origin.issuer.jwks().to_string();
