@@ -178,7 +178,7 @@
 //! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
 //! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
-//! | `tenant resolver failed` | WARN; DEBUG while failures of the same kind repeat | `tenants`, `error` |
+//! | `tenant resolver failed` | WARN, once a minute at most; DEBUG in between | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
 //! | `decision` | INFO, target `tower_bearer::audit`, with [`audit::EventLog`] alone | `stage`, `outcome`, `kind`, `reason`, `issuer`, `policy` |
 //!
@@ -218,9 +218,9 @@
 //! caller gives up while it waits for keys is counted nowhere. What a policy that
 //! [reports only](AuthorizeLayer::reporting) would have decided is counted apart, for requests that were let through.
 //!
-//! The gauges are written whenever a fetch ends and whenever [`Verifier::status`] is read: a handler that reads the
-//! status before it hands out the numbers is exact, and fixed keys show in no other way. There is no age before the
-//! first good fetch. Tenants are counted together and have no gauges: there may be thousands of them. Verifiers that trust
+//! The gauges of key sets are written whenever a fetch ends and whenever [`Verifier::status`] is read: a handler that reads the
+//! status before it hands out the numbers is exact. Fixed keys and the memory show in no other way. There is no age before
+//! the first good fetch, or a set recalled from a key store. Tenants are counted together and have no gauges: there may be thousands of them. Verifiers that trust
 //! the same issuer share its series; those of an issuer that is trusted no more go to 0.
 //!
 //! ```
@@ -258,7 +258,7 @@
 //! | `native-tls` | no | the system's TLS for `remote`, beside or instead of `aws-lc-rs` |
 //! | `jsonwebtoken` | no | `TryFrom` the keys and algorithms of the `jsonwebtoken` crate |
 //! | `utoipa` | no | `openapi`: security, scopes and refusals in a document of the `utoipa` crate; turns `axum` on |
-//! | `testing` | no | `TestIssuer`, a turned clock, ready-made claims |
+//! | `testing` | no | `TestIssuer`, a turned clock, ready-made claims, `attacks` to try your routes with; turns `remote` on |
 //!
 //! # What it does not do
 //!

@@ -20,7 +20,7 @@ use std::{
 use tower::ServiceExt as _;
 use tower_bearer::{
     AuthError, AuthenticateLayer, Claims, Issuer, Verifier,
-    error::Reason,
+    error::{AuthErrorKind, Reason},
     issuer::{Tenant, Tenants},
     keys::{Algorithm, Fetch, FetchError, FetchFuture, FetchRequest, Fetched, KeySet},
     policy::{authenticated, role, scope},
@@ -579,6 +579,23 @@ fn the_crate_docs_and_the_readme_have_the_same_tables() {
         let row = row.trim_start_matches("//! ");
         assert!(readme.lines().any(|line| line == row), "README.md lacks {row}");
     }
+}
+
+/// A reason that the rule does not name wakes nobody.
+#[test]
+fn the_alerts_name_every_reason_of_the_kind_that_they_are_for() {
+    let readme = include_str!("../README.md");
+    let rule = |alert: &str| {
+        let rule = readme.split_once(&format!("alert: {alert}\n")).expect("an alert").1;
+        let named = rule.split_once("reason=~\"").expect("a pattern").1.split_once('"').expect("its end").0;
+        named.split('|').map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let all = |kind| {
+        let reasons = Reason::ALL.iter().filter(move |reason| reason.kind() == kind);
+        reasons.map(|reason| reason.id().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(rule("WiredWrong"), all(AuthErrorKind::Misconfigured));
+    assert_eq!(rule("TokensCannotBeJudged"), all(AuthErrorKind::Unavailable));
 }
 
 // Whatever arrives.

@@ -38,7 +38,7 @@ pub enum AuthErrorKind {
     /// A good token whose user was authenticated too weakly or too long ago: 401 `insufficient_user_authentication`
     /// (RFC 9470).
     InsufficientAuthentication,
-    /// We have no usable keys for a trusted issuer: 503 with `Retry-After`.
+    /// We have no usable keys for a trusted issuer, or whoever is asked cannot tell: 503 with `Retry-After`.
     Unavailable,
     /// The program is wired wrong: 500; the log says what was forgotten.
     Misconfigured,

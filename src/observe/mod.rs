@@ -22,7 +22,7 @@
 //! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
 //! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |
-//! | `tenant resolver failed` | WARN; DEBUG while failures of the same kind repeat | `tenants`, `error` |
+//! | `tenant resolver failed` | WARN, once a minute at most; DEBUG in between | `tenants`, `error` |
 //! | `tenant resolver recovered` | INFO | `tenants` |
 //! | `decision` | INFO, target `tower_bearer::audit`, with `audit::EventLog` alone | `stage`, `outcome`, `kind`, `reason`, `issuer`, `policy` |
 //!
@@ -65,8 +65,9 @@
 //!    What a policy that reports only would have decided is counted apart, for requests that were let through: `allowed`
 //!    or `refused`, with the reason that the refusal would have had.
 //! 2. A request that its caller gives up while it waits for keys is counted nowhere: nothing was decided.
-//! 3. The gauges are written whenever a fetch ends and whenever `Verifier::status()` is read: who reads the status
-//!    before it is scraped is exact, and fixed keys are seen in no other way. There is no age before the first fetch.
+//! 3. The gauges of key sets are written whenever a fetch ends and whenever `Verifier::status()` is read: who reads the status
+//!    before it is scraped is exact. Fixed keys and the memory are seen in no other way. There is no age before the first good
+//!    fetch, or a set recalled from a key store.
 //! 4. Tenants are counted together, and have no gauges: there may be thousands of them.
 //! 5. Verifiers that trust the same issuer share its series. Those of an issuer that is trusted no more go to 0.
 
