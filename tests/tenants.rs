@@ -2,6 +2,7 @@
 #![cfg(all(feature = "remote", any(feature = "aws-lc-rs", feature = "rust-crypto")))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use futures_util::future::join_all;
 use std::{
     collections::BTreeMap,
     io,
@@ -14,6 +15,7 @@ use std::{
 use tokio::{sync::Notify, task::yield_now};
 use tower_bearer::{
     Issuer, Verifier,
+    clock::Clock as _,
     error::Reason,
     issuer::{Tenant, Tenants},
     keys::{Fetch, FetchError, FetchFuture, FetchRequest, HttpFetch},
@@ -47,6 +49,7 @@ struct Provider {
     mood: Arc<Mutex<Mood>>,
     asked: Arc<Mutex<Vec<String>>>,
     go: Arc<Notify>,
+    key_ttl: Duration,
 }
 
 impl Provider {
@@ -57,7 +60,13 @@ impl Provider {
             mood: Arc::new(Mutex::new(Mood::Answers)),
             asked: Arc::default(),
             go: Arc::default(),
+            key_ttl: seconds(600),
         }
+    }
+
+    /// One of whom a test sees the resolver's part alone.
+    fn with_lasting_keys() -> Self {
+        Self { key_ttl: seconds(86_400), ..Self::new() }
     }
 
     fn tenant(&self, tenant: &str) -> TestIssuer {
@@ -90,7 +99,7 @@ impl Provider {
                     Mood::Hangs => this.go.notified().await,
                 }
                 let known = this.tenants.lock().unwrap().get(tenant.issuer()).cloned();
-                Ok(known.map(|issuer| issuer.issuer()))
+                Ok(known.map(|issuer| issuer.issuer().key_ttl(this.key_ttl)))
             }
         })
     }
@@ -535,6 +544,68 @@ async fn no_more_than_256_names_are_asked_for_at_once() {
     let refused = waiting.iter().filter(|request| request.is_finished()).count();
     assert_eq!(refused, 300 - 256, "the rest is answered at once");
     assert_eq!(judged(&verifier, &acme.token().sign()).await, "passes");
+}
+
+/// So many invented names that no more are asked for, while the resolver hangs.
+async fn fill_the_line(verifier: &Verifier, clock: &TestClock) -> Vec<tokio::task::JoinHandle<&'static str>> {
+    let stranger = TestIssuer::new();
+    stranger.clock().advance(clock.wall().saturating_sub(stranger.clock().wall()));
+    let token = |number| stranger.token().claim("iss", name(&format!("x{number}"))).sign();
+    let ask = |number| {
+        let (verifier, token) = (verifier.clone(), token(number));
+        tokio::spawn(async move { judged(&verifier, &token).await })
+    };
+    let waiting = (0..256).map(ask).collect();
+    settle().await;
+    waiting
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_tenant_goes_on_by_the_last_word_while_invented_names_fill_the_line() {
+    let provider = Provider::with_lasting_keys();
+    let acme = provider.tenant("acme");
+    let verifier = provider.verifier();
+    assert_eq!(judged(&verifier, &acme.token().sign()).await, "passes");
+    provider.passes(seconds(660));
+    provider.is(Mood::Hangs);
+    let waiting = fill_the_line(&verifier, &provider.clock).await;
+    assert_eq!(provider.asked(), 1 + 256);
+    assert_eq!(judged(&verifier, &acme.token().sign()).await, "passes");
+    drop(waiting);
+}
+
+#[tokio::test(start_paused = true)]
+async fn known_tenants_stand_in_no_line_however_many_they_are() {
+    let provider = Provider::with_lasting_keys();
+    let tenants: Vec<_> = (0..300).map(|number| provider.tenant(&format!("t{number}"))).collect();
+    let verifier = provider.verifier();
+    for tenant in &tenants {
+        assert_eq!(judged(&verifier, &tenant.token().sign()).await, "passes");
+    }
+    provider.passes(seconds(660));
+    provider.is(Mood::Hangs);
+    let tokens: Vec<_> = tenants.iter().map(|tenant| tenant.token().sign()).collect();
+    let all = join_all(tokens.iter().map(|token| judged(&verifier, token))).await;
+    assert_eq!(all, vec!["passes"; 300]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_was_taken_back_stands_in_line_with_the_others() {
+    let provider = Provider::new();
+    let acme = provider.tenant("acme");
+    let verifier = provider.verifier();
+    assert_eq!(judged(&verifier, &acme.token().sign()).await, "passes");
+    provider.ends("acme");
+    provider.passes(seconds(660));
+    let token = || acme.token().claim("exp", 4_102_444_800u64).without("iat").sign();
+    assert_eq!(judged(&verifier, &token()).await, "issuer_unknown");
+    provider.is(Mood::Hangs);
+    provider.passes(seconds(4000));
+    let waiting = fill_the_line(&verifier, &provider.clock).await;
+    let asked = provider.asked();
+    assert_eq!(judged(&verifier, &token()).await, "keys_unavailable");
+    assert_eq!(provider.asked(), asked);
+    drop(waiting);
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ use std::{
     time::Duration,
 };
 
-/// How many questions may be under way at once, and how many fetches of keys of tenants that nobody has proven; above it, a
-/// name that nobody knows is answered with 503 at once.
+/// How many questions may be under way at once, and how many fetches of keys, each of tenants that nobody has proven; above it,
+/// a name that nobody knows is answered with 503 at once.
 const MOST_AT_ONCE: usize = 256;
 /// Room for those at least, and for the names that were refused beside them.
 const LEAST_UNPROVEN: u64 = 4 * MOST_AT_ONCE as u64;
@@ -82,6 +82,7 @@ impl TenantDirectory {
             known.driver.fresh(now).as_deref().and_then(|now| now.as_ref()?.value.as_ref().as_ref())
         {
             issuer.prove();
+            known.driver.source().prove();
         }
         if self.proven.contains_key(iss) {
             return;
@@ -102,7 +103,7 @@ impl TenantDirectory {
     pub(crate) fn ask(&self, iss: &str, now: Now) -> TenantAnswer {
         let Some(tenant) = self.registry.settings.tenant(iss) else { return TenantAnswer::Unknown };
         let made = || {
-            let source = TenantSource { registry: Arc::clone(&self.registry), tenant };
+            let source = TenantSource::new(Arc::clone(&self.registry), tenant);
             let driver = Driver::new(source, Arc::clone(&self.registry.terms.clock));
             Known { driver, forgotten: Arc::default() }
         };

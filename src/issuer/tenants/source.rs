@@ -80,8 +80,10 @@ impl Registry {
 
 /// One tenant.
 pub(super) struct TenantSource {
-    pub(super) registry: Arc<Registry>,
-    pub(super) tenant: Tenant,
+    registry: Arc<Registry>,
+    tenant: Tenant,
+    /// A token of this tenant has verified, and the resolver has not taken it back since.
+    proven: AtomicBool,
 }
 
 impl Source for TenantSource {
@@ -98,15 +100,20 @@ impl Source for TenantSource {
         let answer = settings.resolver.resolve(self.tenant.clone()).await;
         let answer = answer.map_err(|error| FetchError::Transport(error.to_string()))?;
         let (value, ttl) = match answer {
-            None => (None, settings.ttl_of_no),
-            Some(issuer) if !self.is_meant(&issuer) => (None, settings.ttl_of_no),
-            Some(issuer) => (Some(self.accept(issuer, order.before.as_deref())?), settings.ttl),
+            Some(issuer) if self.is_meant(&issuer) => {
+                (Some(self.accept(issuer, order.before.as_deref())?), settings.ttl)
+            }
+            Some(_) | None => {
+                self.proven.store(false, Ordering::Relaxed);
+                (None, settings.ttl_of_no)
+            }
         };
         Ok(Brought { value: Some(value), memo: (), max_age: Some(ttl) })
     }
 
+    /// Whoever is known stands in no line with names that somebody made up.
     fn gate(&self) -> Option<&Arc<Gate>> {
-        Some(&self.registry.asking)
+        (!self.proven.load(Ordering::Relaxed)).then_some(&self.registry.asking)
     }
 
     fn came(&self, _: News<'_, Self::Value>) {
@@ -122,6 +129,17 @@ impl Source for TenantSource {
 }
 
 impl TenantSource {
+    pub(super) fn new(registry: Arc<Registry>, tenant: Tenant) -> Self {
+        Self { registry, tenant, proven: AtomicBool::new(false) }
+    }
+
+    pub(super) fn prove(&self) {
+        // Asked at each request, written once: other processors read it, too.
+        if !self.proven.load(Ordering::Relaxed) {
+            self.proven.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Only this tenant's issuer will do. A resolver that is not so exact (about case, say) names another: then the token's
     /// `iss` is nobody's, and whoever made it up must not choose an outage by it.
     fn is_meant(&self, issuer: &Issuer) -> bool {
