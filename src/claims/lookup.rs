@@ -31,11 +31,17 @@ impl<T: Send + Sync + 'static> Claims<T> {
                 ),
             ));
         }
-        match (verdict.caller(), extensions.get::<Self>()) {
-            (None, _) => Ok(None),
-            (Some(_), Some(claims)) => Ok(Some(claims.clone())),
+        let Some(caller) = verdict.caller() else { return Ok(None) };
+        match extensions.get::<Self>() {
+            Some(claims) if claims.principal().is_same(caller) => Ok(Some(claims.clone())),
+            // Policies have judged the caller: whoever else was verified somewhere is not him.
+            Some(_) => {
+                let forgotten =
+                    format_args!("the caller's claims: a layer between put others in their place");
+                Err(missing(Layer::Handler, forgotten))
+            }
             // That is no anonymous request.
-            (Some(_), None) => {
+            None => {
                 let forgotten = format_args!("the claims: a layer between removed them from the request");
                 Err(missing(Layer::Handler, forgotten))
             }
@@ -52,6 +58,11 @@ impl Principal {
     pub fn from_extensions(extensions: &Extensions) -> Result<Option<Self>, AuthError> {
         let forgotten = format_args!("AuthenticateLayer around the handler that asks for Principal");
         Self::look(extensions, Layer::Handler, forgotten).map(Option::<&Self>::cloned)
+    }
+
+    /// Whether it is the same verification, and not one alike.
+    fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.claims().caller(), other.claims().caller())
     }
 
     /// The same without a copy; `asking` and `forgotten` are for the operator, where there is no layer.

@@ -4,13 +4,14 @@ use axum::{
     Router,
     body::Body,
     extract::Request,
+    handler::Handler as _,
     middleware::{Next, from_fn},
     response::Response,
     routing::get,
 };
 use tower::ServiceExt as _;
 use tower_bearer::{
-    AuthenticateLayer, AuthorizeLayer,
+    AuthenticateLayer, AuthorizeLayer, Claims,
     claims::Principal,
     policy::{Policy, optional, scope},
     testing::TestIssuer,
@@ -64,6 +65,27 @@ async fn a_principal_without_a_layer_is_a_mistake_in_the_wiring() {
 async fn remove(mut request: Request, next: Next) -> Response {
     request.extensions_mut().clear();
     next.run(request).await
+}
+
+/// Policies have judged alice; whoever another verifier of the same claims type knows is somebody else.
+#[tokio::test]
+async fn another_verifiers_claims_of_the_same_type_are_not_the_callers() {
+    let (issuer, other) = (TestIssuer::new(), TestIssuer::named("https://other.example.com"));
+    let verifier = other.verifier().build().unwrap();
+    let bob = verifier.verify(&other.token().subject("bob").scope("admin").sign()).await.unwrap();
+    let smuggle = move |mut request: Request, next: Next| {
+        request.extensions_mut().insert(bob.clone());
+        next.run(request)
+    };
+    let says_who = |claims: Claims| async move { claims.subject().unwrap_or_default().to_owned() };
+    let token = issuer.token().subject("alice").scope("a").sign();
+    let layer = || AuthenticateLayer::new(issuer.verifier().build().unwrap()).danger_cookie("session");
+    let app = |handler| {
+        let guarded = Router::new().route("/", handler).layer(AuthorizeLayer::new(scope("a")));
+        guarded.layer(layer())
+    };
+    assert_eq!(status(app(get(says_who)), Some(&token)).await, 200);
+    assert_eq!(status(app(get(says_who.layer(from_fn(smuggle)))), Some(&token)).await, 500);
 }
 
 /// The outer layer looks at the header and says "anonymous"; the inner one finds a token in a cookie.
