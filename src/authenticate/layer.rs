@@ -63,8 +63,9 @@ impl<T, R> AuthenticateLayer<T, R> {
         self.change(|shared| shared.optional = true)
     }
 
-    /// Removes the credentials from the request once they were read, so that the inner service cannot pass them on.
-    /// Default: they stay, marked sensitive.
+    /// Removes the credentials from the request once they were read, so that the inner service cannot pass them on. A
+    /// guarded router removes them on its public routes, too, where nobody reads them. Default: they stay, marked sensitive
+    /// (not so on public routes).
     #[must_use]
     pub fn strip_token(self) -> Self {
         self.change(|shared| shared.strip_token = true)
@@ -112,6 +113,12 @@ impl<T, R> AuthenticateLayer<T, R> {
     #[must_use]
     pub fn observer(self, observer: impl Observer) -> Self {
         self.change(|shared| shared.observers.add(observer))
+    }
+
+    /// Where tokens are looked for, if they are to be taken off the requests.
+    #[cfg(feature = "axum")]
+    pub(crate) fn stripped(&self) -> Option<TokenSources> {
+        self.shared.strip_token.then(|| self.shared.sources.clone())
     }
 
     fn change(mut self, change: impl FnOnce(&mut Shared<T, R>)) -> Self {

@@ -12,7 +12,11 @@
 mod future;
 mod layer;
 mod service;
+#[cfg(feature = "axum")]
+mod strip;
 
 pub use future::ResponseFuture;
 pub use layer::AuthenticateLayer;
 pub use service::Authenticate;
+#[cfg(feature = "axum")]
+pub(crate) use strip::Strip;

@@ -2,10 +2,11 @@
 
 use super::allowed::wanted;
 use crate::{
-    authenticate::AuthenticateLayer,
+    authenticate::{AuthenticateLayer, Strip},
     authorize::{Authorize, AuthorizeLayer},
     challenge::Render,
     policy::{InForce, LivePolicies, NamedPolicy, Policy, Reading, Standing, Use, Wanted, deny},
+    token::TokenSources,
 };
 use axum::{
     body::Body,
@@ -159,6 +160,8 @@ impl fmt::Debug for Guard {
 #[derive(Clone)]
 pub(super) struct Gate {
     authenticate: Arc<dyn Fn(Authorize<Route>) -> Guarded + Send + Sync>,
+    /// Where public routes lose the token.
+    stripped: Option<TokenSources>,
     policies: Option<LivePolicies>,
 }
 
@@ -172,6 +175,7 @@ impl Gate {
     {
         let layer = layer.optional();
         Self {
+            stripped: layer.stripped(),
             authenticate: Arc::new(move |inner| BoxCloneSyncService::new(layer.layer(inner))),
             policies: None,
         }
@@ -204,24 +208,30 @@ impl Gate {
         }
     }
 
-    /// `None` for a public route: nothing looks at its requests.
+    /// `None` for a public route: nothing looks at its requests, unless the token is to be taken off them.
     fn layer(&self, guard: &Guard) -> Option<GateLayer> {
-        let bound = || self.policies.as_ref().map_or_else(|| guard.clone(), |live| guard.bound(live));
-        (!guard.is_public()).then(|| GateLayer { gate: self.clone(), guard: bound() })
+        if guard.is_public() {
+            return self.stripped.clone().map(GateLayer::Public);
+        }
+        let bound = self.policies.as_ref().map_or_else(|| guard.clone(), |live| guard.bound(live));
+        Some(GateLayer::Guarded(self.clone(), bound))
     }
 }
 
-/// Both layers as one, so that no other can come between them.
 #[derive(Clone)]
-struct GateLayer {
-    gate: Gate,
-    guard: Guard,
+enum GateLayer {
+    /// Both layers as one, so that no other can come between them.
+    Guarded(Gate, Guard),
+    Public(TokenSources),
 }
 
 impl Layer<Route> for GateLayer {
     type Service = Guarded;
 
     fn layer(&self, handler: Route) -> Guarded {
-        (self.gate.authenticate)(self.guard.around(handler))
+        match self {
+            Self::Guarded(gate, guard) => (gate.authenticate)(guard.around(handler)),
+            Self::Public(sources) => BoxCloneSyncService::new(Strip::new(handler, sources.clone())),
+        }
     }
 }

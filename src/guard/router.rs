@@ -263,7 +263,8 @@ where
         RouteTable::new(rows, self.forgotten.clone())
     }
 
-    /// The router to serve: the layer stands on every method that is not public, and on nothing else.
+    /// The router to serve: the layer stands on every method that is not public, and on nothing else; where it
+    /// [strips tokens](AuthenticateLayer::strip_token), public ones lose them, too.
     ///
     /// It lets anonymous requests through to the policy, whatever it was set to; its other settings are kept. What is
     /// added to the router that comes out is outside of the guarantee, and of the [`table`](GuardedRouter::table).

@@ -5,15 +5,19 @@ use axum::{
     extract::Request,
     handler::Handler as _,
     middleware::{Next, from_fn},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
-use std::sync::{Arc, Mutex};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+use tower::service_fn;
 use tower_bearer::{
-    Claims,
+    AuthenticateLayer, Claims,
     claims::Principal,
     guard::{GuardedRouter, guarded},
-    policy::{public, scope},
-    testing,
+    policy::{optional, public, scope},
+    testing::{self, TestIssuer},
 };
 
 /// Marks every answer that passes it.
@@ -42,6 +46,33 @@ async fn a_layer_sees_refusals_fallbacks_and_405_and_a_route_layer_sees_routes()
     assert_eq!(ask(&some, "GET", "/y", None).await.header("x-layer"), "");
     let later = caller.serve(GuardedRouter::new().layer(from_fn(mark)).merge(routes()));
     assert_eq!(ask(&later, "GET", "/x", None).await.header("x-layer"), "");
+}
+
+#[tokio::test]
+async fn where_tokens_are_stripped_no_handler_gets_one_on_a_public_route_either() {
+    let issuer = TestIssuer::new();
+    let header = |request: Request| async move { format!("{:?}", request.headers().get("authorization")) };
+    let routes = || {
+        GuardedRouter::new()
+            .route("/public", guarded::get(public("for all"), header))
+            .route("/optional", guarded::get(optional("for all"), header))
+            .nest_service(
+                "/below",
+                public("for all"),
+                service_fn(move |request| async move {
+                    Ok::<_, Infallible>(header(request).await.into_response())
+                }),
+            )
+            .fallback(public("for all"), header)
+    };
+    let layer = || AuthenticateLayer::new(issuer.verifier().build().unwrap());
+    let good = format!("Bearer {}", issuer.token().sign());
+    for path in ["/public", "/optional", "/below/x", "/other"] {
+        let app = routes().into_router(layer().strip_token());
+        assert_eq!(ask(&app, "GET", path, Some(&good)).await.body, "None", "{path}");
+        let app = routes().into_router(layer());
+        assert_ne!(ask(&app, "GET", path, Some(&good)).await.body, "None", "{path}, not stripped");
+    }
 }
 
 #[tokio::test]
