@@ -46,12 +46,13 @@ fn api<B: Send + 'static>(
     ServiceBuilder::new().layer(AuthenticateLayer::new(verifier).render(ProblemJson)).service(routes)
 }
 
-/// Without extractors, the claims are taken out of the request's extensions. No claims can only mean that the layer is
-/// missing or optional: treat it as a refusal, never as a matter of course.
+/// Without extractors, the claims are taken out of the request's extensions. None can only mean that the layer is optional:
+/// treat it as a refusal, never as a matter of course. Where the layer is missing, the error says so, and is a 500.
 async fn me<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
-    match request.extensions().get::<Claims>() {
-        Some(claims) => answer(StatusCode::OK, format!("you are {:?}\n", claims.subject())),
-        None => answer(StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+    match <Claims>::from_extensions(request.extensions()) {
+        Ok(Some(claims)) => answer(StatusCode::OK, format!("you are {:?}\n", claims.subject())),
+        Ok(None) => answer(StatusCode::UNAUTHORIZED, String::new()),
+        Err(error) => Ok(Response::from(error)),
     }
 }
 

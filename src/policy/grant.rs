@@ -124,6 +124,7 @@ mod tests {
             ("acr(b, a)", "Some(Acr(\"b\"))"),
             ("max_age(300)", "Some(Login(300))"),
             ("absent(a)", "Some(Silence(\"a\"))"),
+            ("absent(/a/b)", "Some(Nothing)"),
             ("authenticated", "Some(Nothing)"),
             ("any_scope(a, b)", "None"),
             ("scope(a) & role(b)", "None"),
