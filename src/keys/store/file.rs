@@ -14,10 +14,13 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 /// What an identifier may take in a file's name. File systems allow 255 bytes, and a temporary name is longer.
 const MAX_NAME: usize = 200;
+/// How many of tokio's blocking threads a store takes at once. A disk that hangs keeps each of them for good, and whoever looks
+/// addresses up in the DNS needs one, too.
+const MOST_THREADS: usize = 16;
 
 /// [`KeyStore`] in a directory: one file for each issuer.
 ///
@@ -39,18 +42,23 @@ const MAX_NAME: usize = 200;
 /// does not fit, and is an error. A program that is killed while it writes leaves a `.tmp` file behind, which nobody
 /// reads.
 ///
-/// Files are read and written on tokio's blocking threads, written in the background: see
+/// Files are read and written on tokio's blocking threads, sixteen at once, written in the background: see
 /// [`Issuer::key_store`](crate::Issuer::key_store).
 #[derive(Debug, Clone)]
 pub struct FileStore {
     directory: PathBuf,
     turns: Turns,
+    room: Arc<Semaphore>,
 }
 
 impl FileStore {
     /// Keeps sets in that directory. Nothing is opened yet.
     pub fn in_dir(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), turns: Turns::default() }
+        Self {
+            directory: directory.into(),
+            turns: Turns::default(),
+            room: Arc::new(Semaphore::new(MOST_THREADS)),
+        }
     }
 
     fn place(&self, issuer: &str) -> Result<Place, StoreError> {
@@ -74,7 +82,7 @@ impl KeyStore for FileStore {
 
     fn load<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, Option<KeptKeys>> {
         let owned = issuer.to_owned();
-        Box::pin(run(self.place(issuer), move |place| {
+        Box::pin(run(&self.room, self.place(issuer), move |place| {
             let json = place.read()?;
             json.map(|json| KeptKeys::from_json(&owned, &json))
                 .transpose()
@@ -89,12 +97,12 @@ impl KeyStore for FileStore {
             false => Err(StoreError::Unusable("of another issuer".into())),
         };
         let (keys, (turn, number)) = (keys.clone(), self.turns.take(issuer));
-        Box::pin(run(place, move |place| turn.run(number, || place.replace(&keys))))
+        Box::pin(run(&self.room, place, move |place| turn.run(number, || place.replace(&keys))))
     }
 
     fn forget<'a>(&'a self, issuer: &'a str) -> StoreFuture<'a, ()> {
         let (turn, number) = self.turns.take(issuer);
-        Box::pin(run(self.place(issuer), move |place| turn.run(number, || place.remove())))
+        Box::pin(run(&self.room, self.place(issuer), move |place| turn.run(number, || place.remove())))
     }
 }
 
@@ -133,14 +141,21 @@ impl Turn {
     }
 }
 
-/// Runs the job on a blocking thread.
+/// Runs the job on a blocking thread, once there is room.
 async fn run<T: Send + 'static>(
+    room: &Arc<Semaphore>,
     place: Result<Place, StoreError>,
     job: impl FnOnce(&Place) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let place = place?;
     let runtime = Handle::try_current().map_err(|_| StoreError::Failed("needs a tokio runtime".into()))?;
-    let done = runtime.spawn_blocking(move || job(&place)).await;
+    let room = Arc::clone(room).acquire_owned().await;
+    let done = runtime.spawn_blocking(move || {
+        // Until the job ends, whoever still waits for it.
+        let _room = room;
+        job(&place)
+    });
+    let done = done.await;
     done.unwrap_or_else(|_| Err(StoreError::Failed("the runtime ended first".into())))
 }
 
@@ -295,7 +310,8 @@ fn effective_user() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::metadata;
+    use futures_util::FutureExt as _;
+    use std::{fs::metadata, sync::mpsc};
 
     #[test]
     fn what_belongs_to_another_user_is_refused_and_a_directory_may_be_roots() {
@@ -377,6 +393,28 @@ mod tests {
         let place = FileStore::in_dir(file).place("https://id.example.com").unwrap();
         let Err(StoreError::Failed(words)) = place.read() else { panic!("it was read") };
         assert!(words.starts_with("cannot open the directory of"), "{words}");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_keeps_sixteen_threads_and_no_more() {
+        let store = FileStore::in_dir("/");
+        let (begun, begins) = mpsc::channel();
+        let disk = Arc::new(Mutex::new(()));
+        let read = || {
+            let (begun, disk) = (begun.clone(), Arc::clone(&disk));
+            run(&store.room, store.place("https://id.example.com"), move |_| {
+                begun.send(()).unwrap();
+                drop(disk.lock());
+                Ok(())
+            })
+        };
+        let hangs = disk.lock().unwrap();
+        let gave_up = (0..40).map(|_| read().now_or_never()).filter(Option::is_none).count();
+        assert_eq!(gave_up, 40);
+        (0..16).for_each(|_| begins.recv().unwrap());
+        drop(hangs);
+        assert_eq!(read().await, Ok(()), "and the threads come back with the disk");
+        assert_eq!(begins.try_iter().count(), 1, "whoever gave up before there was room asks nothing");
     }
 
     #[test]
