@@ -174,7 +174,7 @@
 //! | `policies kept` | WARN | `error` |
 //! | `wired wrong` | ERROR | `reason`, `forgotten` |
 //! | `keys refreshed` | DEBUG; INFO for the first, a rotation, a recovery | `issuer`, `keys`, `skipped`, `first`, `rotated`, `recovered` |
-//! | `key refresh failed` | WARN; DEBUG while the same failure repeats | `issuer`, `error` |
+//! | `key refresh failed` | WARN; DEBUG while the same failure repeats, and within a minute of another tenant's that is not proven yet | `issuer`, `error` |
 //! | `keys recalled` | INFO | `issuer`, `keys`, `age` (seconds) |
 //! | `key store failed` | WARN | `issuer`, `error` |
 //! | `plain http allowed` | WARN | `issuer` |

@@ -12,6 +12,7 @@ use http::{Request, header::AUTHORIZATION};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     fmt,
     sync::{
         Arc, Mutex, Once,
@@ -709,6 +710,28 @@ async fn a_resolver_that_fails_is_told_once_and_its_recovery_too() {
     assert_eq!(heard, event(Level::INFO, "tenant resolver recovered", &expected));
     ask("another").await;
     assert!(ear.all("tenant resolver recovered").is_empty());
+}
+
+/// Whoever sends tokens chooses the names, and a resolver that trusts everybody lets each of them cost a fetch.
+#[tokio::test]
+async fn keys_of_invented_tenants_that_cannot_be_fetched_are_told_once_a_minute() {
+    let stranger = TestIssuer::new();
+    let tenants = Tenants::new("https://id.example.com/{tenant}", |tenant: Tenant| {
+        let issuer = TestIssuer::named(tenant.issuer());
+        issuer.fail();
+        async move { Ok::<_, Infallible>(Some(issuer.issuer())) }
+    });
+    let (ear, _guard) = Ear::listen(Level::TRACE);
+    let verifier = Verifier::builder().tenants(tenants).audience(AUDIENCE).clock(stranger.clock());
+    let verifier = verifier.build().unwrap();
+    for (seconds, tenant, level) in
+        [(0, "a", Level::WARN), (0, "b", Level::DEBUG), (59, "c", Level::DEBUG), (1, "d", Level::WARN)]
+    {
+        stranger.clock().advance(Duration::from_secs(seconds));
+        let token = stranger.token().claim("iss", format!("https://id.example.com/{tenant}")).sign();
+        assert!(verifier.verify(&token).await.is_err());
+        assert_eq!(ear.only("key refresh failed").level, level, "{tenant}");
+    }
 }
 
 /// Has a set of half an hour ago, and no room for another.

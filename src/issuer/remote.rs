@@ -1,7 +1,7 @@
 use super::setup::{Issuer, KeySource, check_identifier};
 use crate::{
     error::{ConfigError, Fault},
-    keys::{Fetch, KeyStore, driver::Gate, life::KeyPolicy, load::Limits},
+    keys::{Fetch, KeyStore, life::KeyPolicy, load::Limits, newcomers::Newcomers},
 };
 use http::Uri;
 use std::{fmt, sync::Arc, time::Duration};
@@ -13,8 +13,8 @@ pub(crate) struct Remote {
     pub(crate) policy: KeyPolicy,
     /// The template of the tenants that it is one of.
     pub(crate) tenants: Option<Arc<str>>,
-    /// What bounds the fetches of tenants that nobody has proven yet.
-    pub(crate) gate: Option<Arc<Gate>>,
+    /// What tenants share of whom no token has verified yet.
+    pub(crate) newcomers: Option<Arc<Newcomers>>,
     pub(crate) limits: Limits,
     pub(crate) store: Option<Arc<dyn KeyStore>>,
     /// What the metadata calls its issuer, where that is not the first identifier.

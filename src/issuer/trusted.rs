@@ -256,7 +256,7 @@ impl Issuer {
             policy: self.remote.policy.clone(),
             limits: self.remote.limits,
             store: self.remote.store.clone(),
-            gate: self.remote.gate.clone(),
+            newcomers: self.remote.newcomers.clone(),
             proven: AtomicBool::new(false),
             allow_http: self.allow_http,
         };

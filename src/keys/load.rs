@@ -2,10 +2,10 @@
 
 use super::{
     KeySet, discovery,
-    driver::Gate,
     fetch::{Fetch, FetchError, FetchRequest, HttpFetch, MAX_BYTES},
     is_https, is_safe_url,
     life::KeyPolicy,
+    newcomers::Newcomers,
     set::MAX_KEYS,
     store::{KeptKeys, KeyStore},
 };
@@ -41,8 +41,8 @@ pub(crate) struct RemoteConfig {
     pub(crate) http: HttpFetch,
     pub(crate) policy: KeyPolicy,
     pub(crate) limits: Limits,
-    /// Where tenants that nobody has proven yet have one bound for the fetches of all of them.
-    pub(crate) gate: Option<Arc<Gate>>,
+    /// What tenants share of whom no token has verified yet.
+    pub(crate) newcomers: Option<Arc<Newcomers>>,
     pub(crate) proven: AtomicBool,
     /// Where the last good set outlives this process.
     pub(crate) store: Option<Arc<dyn KeyStore>>,
@@ -240,7 +240,7 @@ pub(super) mod tests {
             http: HttpFetch::default(),
             policy: KeyPolicy::default(),
             limits: Limits::default(),
-            gate: None,
+            newcomers: None,
             proven: AtomicBool::new(false),
             store: None,
             allow_http: false,

@@ -39,6 +39,8 @@ mod life_model;
 #[cfg(feature = "remote")]
 pub(crate) mod load;
 #[cfg(feature = "remote")]
+pub(crate) mod newcomers;
+#[cfg(feature = "remote")]
 pub(crate) mod remote;
 mod set;
 #[cfg(feature = "remote")]

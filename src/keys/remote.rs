@@ -6,6 +6,7 @@ use super::{
     fetch::FetchError,
     life::{Freshness, KeyPolicy},
     load::{RemoteConfig, Trace, fetch_keys, read_kept, to_keep},
+    newcomers::Newcomers,
     store::StoreError,
 };
 use crate::{clock::Clock, observe};
@@ -83,6 +84,11 @@ impl KeySource {
         Self { config, keeping: Arc::default(), gone: AtomicBool::new(false) }
     }
 
+    /// Until a token has verified.
+    fn newcomers(&self) -> Option<&Newcomers> {
+        self.config.newcomers.as_deref().filter(|_| !self.config.proven.load(Ordering::Relaxed))
+    }
+
     async fn save(&self, store: &dyn KeyStore, kept: &KeptKeys) {
         let _turn = self.keeping.lock().await;
         let issuer = &*self.config.issuer;
@@ -149,7 +155,7 @@ impl Source for KeySource {
     }
 
     fn gate(&self) -> Option<&Arc<Gate>> {
-        self.config.gate.as_ref().filter(|_| !self.config.proven.load(Ordering::Relaxed))
+        self.newcomers().map(|all| &all.gate)
     }
 
     fn came(&self, news: News<'_, KeySet>) {
@@ -169,6 +175,7 @@ impl Source for KeySource {
     }
 
     fn failed(&self, error: &FetchError, again: bool) {
+        let again = again || self.newcomers().is_some_and(|all| all.failures.is_again());
         observe::refresh_failed(&self.config.counted(), error.class(), error, again);
     }
 
@@ -204,8 +211,12 @@ mod tests {
 
     use crate::{clock::SystemClock, keys::load::tests::config};
 
+    fn newcomers() -> Arc<Newcomers> {
+        Arc::new(Newcomers::new(Gate::new(1), Arc::new(SystemClock)))
+    }
+
     fn gated() -> RemoteKeySet {
-        RemoteKeySet::new(config(|config| config.gate = Some(Arc::new(Gate::new(1)))), Arc::new(SystemClock))
+        RemoteKeySet::new(config(|config| config.newcomers = Some(newcomers())), Arc::new(SystemClock))
     }
 
     #[test]
@@ -221,7 +232,7 @@ mod tests {
         let old = gated();
         old.prove();
         let changed = config(|config| {
-            config.gate = Some(Arc::new(Gate::new(1)));
+            config.newcomers = Some(newcomers());
             config.limits.keys = 1;
         });
         let new = RemoteKeySet::after(&old, changed, Arc::new(SystemClock));

@@ -11,15 +11,13 @@ use crate::{
         FetchError,
         driver::{Brought, Gate, News, Order, Source},
         life::KeyPolicy,
+        newcomers::{Aloud, Newcomers},
     },
     observe,
 };
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 /// What all tenants share.
@@ -28,51 +26,35 @@ pub(super) struct Registry {
     pub(super) terms: Arc<Terms>,
     /// Bounds the questions that are under way.
     asking: Arc<Gate>,
-    /// Bounds the fetches of keys of tenants that nobody has proven.
-    fetching: Arc<Gate>,
+    /// Bounds the fetches of keys of tenants that nobody has proven, and what is told of them.
+    newcomers: Arc<Newcomers>,
     /// The resolver's own failures: it fails for all tenants alike.
-    failing: Mutex<Failing>,
+    failures: Aloud,
+    /// One of them was told aloud and is not over.
+    failing: AtomicBool,
     /// That one of them is reached over plain `http` has been said aloud.
     told_http: AtomicBool,
 }
 
-/// What has been told of the resolver.
-#[derive(Default)]
-struct Failing {
-    /// When a failure was last told aloud (monotonic): callers choose the names that are asked for, and must not choose how
-    /// often that is.
-    warned_at: Option<Duration>,
-    /// That failure is not over.
-    open: bool,
-}
-
-/// The least time between two failures that are told aloud.
-const PAUSE: Duration = Duration::from_secs(60);
-
 impl Registry {
     pub(super) fn new(settings: Tenants, terms: Arc<Terms>, most: usize) -> Self {
-        let gate = || Arc::new(Gate::new(most));
+        let clock = || Arc::clone(&terms.clock);
         Self {
+            asking: Arc::new(Gate::new(most)),
+            newcomers: Arc::new(Newcomers::new(Gate::new(most), clock())),
+            failures: Aloud::new(clock()),
+            failing: AtomicBool::new(false),
             settings,
             terms,
-            asking: gate(),
-            fetching: gate(),
-            failing: Mutex::default(),
             told_http: AtomicBool::new(false),
         }
     }
 
-    fn failing(&self) -> MutexGuard<'_, Failing> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether a failure now is one more of what was told.
     fn fails_again(&self) -> bool {
-        let now = self.terms.clock.monotonic();
-        let mut failing = self.failing();
-        let again = failing.warned_at.is_some_and(|then| now.saturating_sub(then) < PAUSE);
+        let again = self.failures.is_again();
         if !again {
-            *failing = Failing { warned_at: Some(now), open: true };
+            self.failing.store(true, Ordering::Relaxed);
         }
         again
     }
@@ -117,7 +99,7 @@ impl Source for TenantSource {
     }
 
     fn came(&self, _: News<'_, Self::Value>) {
-        if std::mem::take(&mut self.registry.failing().open) {
+        if self.registry.failing.swap(false, Ordering::Relaxed) {
             observe::resolver_recovered(&self.registry.settings.label());
         }
     }
@@ -168,7 +150,7 @@ impl TenantSource {
             observe::plain_http(&self.registry.settings.label());
         }
         let before = before.and_then(Option::as_deref);
-        issuer.remote.gate = Some(Arc::clone(&self.registry.fetching));
+        issuer.remote.newcomers = Some(Arc::clone(&self.registry.newcomers));
         issuer.remote.tenants = Some(self.registry.settings.label().into());
         Ok(Arc::new(issuer.trust_after(&self.registry.terms, before)))
     }
