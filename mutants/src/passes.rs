@@ -136,9 +136,16 @@ fn run(place: &Place, pass: &Pass, mutants: &[Mutant], figures: &mut Figures) ->
     }
     let file = Mutex::new(fs::OpenOptions::new().create(true).append(true).open(&results)?);
     tried(&tree.root, &programs, &tests, &open, |outcome| append(&file, &outcome));
-    let mut alone: Vec<&Mutant> = mutants.iter().filter(|mutant| is_of(pass, mutant)).collect();
-    alone.retain(|mutant| figures.dropped.get(&mutant.key).is_some_and(|code| !is_unviable(code)));
-    alone.retain(|mutant| !is_known(&mutant.key) || figures.dropped.remove(&mutant.key).is_none());
+    let mut alone = Vec::new();
+    for mutant in mutants.iter().filter(|mutant| is_of(pass, mutant)) {
+        if figures.dropped.get(&mutant.key).is_some_and(|code| !is_unviable(code)) {
+            // That was said of the switch.
+            figures.dropped.remove(&mutant.key);
+            if !is_known(&mutant.key) {
+                alone.push(mutant);
+            }
+        }
+    }
     one_by_one(place, pass, &alone, figures, &file)
 }
 
@@ -155,7 +162,6 @@ fn one_by_one(
     eprintln!("{} mutants without a switch, each built by itself", mutants.len());
     let alone = Alone::new(place, pass)?;
     for mutant in mutants {
-        figures.dropped.remove(&mutant.key);
         match alone.tried(mutant)? {
             Ok(outcome) => append(file, &outcome),
             Err(code) => {
