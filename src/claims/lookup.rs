@@ -32,20 +32,14 @@ impl<T: Send + Sync + 'static> Claims<T> {
             ));
         }
         let Some(caller) = verdict.caller() else { return Ok(None) };
-        match extensions.get::<Self>() {
-            Some(claims) if claims.principal().is_same(caller) => Ok(Some(claims.clone())),
+        let done = match extensions.get::<Self>() {
+            Some(claims) if claims.principal().is_same(caller) => return Ok(Some(claims.clone())),
             // Policies have judged the caller: whoever else was verified somewhere is not him.
-            Some(_) => {
-                let forgotten =
-                    format_args!("the caller's claims: a layer between put others in their place");
-                Err(missing(Layer::Handler, forgotten))
-            }
+            Some(_) => "put others in the place of the caller's",
             // That is no anonymous request.
-            None => {
-                let forgotten = format_args!("the claims: a layer between removed them from the request");
-                Err(missing(Layer::Handler, forgotten))
-            }
-        }
+            None => "removed them from the request",
+        };
+        Err(missing(Layer::Handler, format_args!("the claims: a layer between {done}")))
     }
 }
 
