@@ -1,8 +1,6 @@
-//! The live heap, counted by a counting allocator; what AWS-LC takes in C is not seen by it.
+//! The most that the live heap is while something goes on.
 
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::{
-    alloc::System,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -11,14 +9,10 @@ use std::{
     time::Duration,
 };
 
-#[global_allocator]
-static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+#[path = "../heap/mod.rs"]
+mod counted;
 
-/// Bytes that are allocated now.
-pub(crate) fn live() -> i64 {
-    let stats = HEAP.stats();
-    i64::try_from(stats.bytes_allocated).unwrap() - i64::try_from(stats.bytes_deallocated).unwrap()
-}
+pub(crate) use counted::live;
 
 /// Looks at the heap many times a second, and remembers the most.
 pub(crate) struct Watch {
